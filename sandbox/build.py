@@ -1,0 +1,99 @@
+"""The binaries of a real Kubernetes, built from source once per user.
+
+There is nothing to download on a machine that reaches only package registries, and released binaries
+come from hosts of their own; but Kubernetes is a Go module, and the Go module proxy is a registry. One
+multi-call binary holds all components (`controlplane/main.go`), kwok is a second module because its
+dependencies and Kubernetes' do not agree on versions.
+
+The name of the built directory is made of everything that decides its content, except Go's own
+version: a distribution's update of Go must not cost six minutes, and the result is the same Kubernetes.
+"""
+
+import hashlib
+import os
+import platform
+from collections.abc import Collection
+from pathlib import Path
+
+from sandbox import cache, progress, toolchain
+from sandbox.compile import Program, build
+from sandbox.progress import Progress
+
+KUBERNETES = "1.37.2"
+KWOK = "0.8.0"
+MULTICALL = (
+    "etcd",
+    "kube-apiserver",
+    "kube-controller-manager",
+    "kube-scheduler",
+    "kubectl",
+    "kubelet",
+    "kube-proxy",
+)
+BINARIES = (*MULTICALL, "kwok")
+SOURCES = Path(__file__).parent / "controlplane"
+
+
+def _version_variables() -> tuple[tuple[str, str], ...]:
+    """What `/version` and `kubectl version` say; without them every component calls itself v0.0.0-master."""
+    major, minor, _ = KUBERNETES.split(".")
+    values = {
+        "gitVersion": f"v{KUBERNETES}",
+        "gitMajor": major,
+        "gitMinor": minor,
+        "gitCommit": "",
+        "gitTreeState": "clean",
+    }
+    packages = ("k8s.io/component-base/version", "k8s.io/client-go/pkg/version")
+    return tuple((f"{package}.{name}", value) for package in packages for name, value in values.items())
+
+
+CONTROL_PLANE = Program(f"Kubernetes {KUBERNETES}", SOURCES, definitions=_version_variables())
+SIMULATOR = Program(f"kwok {KWOK}", SOURCES / "kwok", "sigs.k8s.io/kwok/cmd/kwok")
+
+
+def binaries(told: Progress | None = None, needed: Collection[str] = BINARIES) -> Path:
+    """The directory with the NEEDED programs under their usual names; built first if it must be.
+
+    Without TOLD a build shows its progress on standard error. Raises `Missing` with what to do.
+    """
+    given = provided(needed)
+    if given is not None:
+        return given
+    built = cache.directory() / key()
+    if built.is_dir():
+        return built
+    if told is not None:
+        return _obtain(told)
+    with progress.shown() as shown:
+        return _obtain(shown)
+
+
+def provided(needed: Collection[str] = BINARIES) -> Path | None:
+    """KUBEBUILDER_ASSETS, where it holds all of NEEDED; envtest's own sets hold three of them only."""
+    assets = os.environ.get("KUBEBUILDER_ASSETS")
+    if assets and all(os.access(Path(assets) / name, os.X_OK) for name in needed):
+        return Path(assets).absolute()
+    return None
+
+
+def key() -> str:
+    """The cache's name for what the present sources give on this kind of machine."""
+    digest = hashlib.sha256()
+    for file in sorted(SOURCES.rglob("go.*")) + sorted(SOURCES.rglob("*.go")):
+        digest.update(f"{file.relative_to(SOURCES)} {file.stat().st_size}\n".encode() + file.read_bytes())
+    for program in (CONTROL_PLANE, SIMULATOR):
+        digest.update(f"{program.package} {program.linker_flags}\n".encode())
+    digest.update(f"{platform.system()} {platform.machine()}".encode())
+    return f"kubernetes-{KUBERNETES}-{digest.hexdigest()[:12]}"
+
+
+def _obtain(told: Progress) -> Path:
+    def fill(into: Path) -> None:
+        go = toolchain.go(told)
+        build(go, CONTROL_PLANE, into / "controlplane", told)
+        for name in MULTICALL:
+            (into / name).symlink_to("controlplane")
+        build(go, SIMULATOR, into / "kwok", told)
+
+    return cache.obtain(key(), fill, lambda: told("waiting for the same build by another checkout", 0, 0))
