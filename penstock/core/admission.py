@@ -1,0 +1,116 @@
+"""Admission: what becomes of one write to a Deployment, as a pure function of the write.
+
+The order of the questions is the policy. First, a rollout that runs (a valid record together with our label, read
+from the *stored* object, never from what the caller sends) is guarded, and ends by itself on a revert to the stable
+template. Otherwise a record or label that the caller brings is foreign and is dropped, and a template change is
+gated. The answer is a list of wanted values, so the same answer given twice changes nothing.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.core import keys
+from penstock.core.draft import Draft
+from penstock.core.fields import DEFAULT_DEADLINE, Fields
+from penstock.core.gate import gated
+from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
+from penstock.core.patch import Operation
+from penstock.core.record import RecordError, decode
+
+KUBECTL_ROLLOUT = "kubectl-rollout"
+"""Field manager of `kubectl rollout pause|resume|restart`."""
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """The parts of an AdmissionRequest that matter."""
+
+    uid: str
+    operation: str
+    kind: str
+    namespace: str
+    name: str
+    username: str
+    field_manager: str
+    dry_run: bool
+    object: dict[str, Any] | None
+    old: dict[str, Any] | None
+
+
+@dataclass(frozen=True)
+class Admission:
+    """A JSON Patch, warnings for the caller, and the reason in one word for metrics and logs."""
+
+    patch: tuple[Operation, ...]
+    warnings: tuple[str, ...] = ()
+    reason: str = "Untouched"
+
+
+def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
+    """The patch for one write. `gating` is off where only our label brings us in: then a rollout is guarded, no new
+    one is begun."""
+    new, old = request.object, request.old
+    if request.kind != "Deployment" or new is None or request.username == keys.CONTROLLER:
+        return Admission(())
+    record = active(old)
+    if old is not None and record is not None:
+        outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
+        return _answer(new, outcome)
+    fields, foreign = _own_fields(old, new), _foreign(old, new)
+    outcome = (gated(old, new, fields, now) if old is not None and gating else None) or Outcome("Untouched", Draft())
+    if foreign:
+        outcome = _without_foreign(old, outcome, fields)
+    return _answer(new, outcome)
+
+
+def _answer(new: Object, outcome: Outcome) -> Admission:
+    patch = outcome.draft.operations(new)
+    reason = "Untouched" if outcome.reason == "Guarded" and not patch else outcome.reason
+    return Admission(patch, outcome.warnings, reason)
+
+
+def _foreign(old: Object | None, new: Object) -> bool:
+    """Whether the caller brings a record or label of ours that the stored object has not."""
+    record, mark = annotation(new, keys.RECORD), label(new, keys.ROLLOUT)
+    return bool((record and not annotation(old, keys.RECORD)) or (mark and not label(old, keys.ROLLOUT)))
+
+
+def _own_fields(old: Object | None, new: Object) -> Fields:
+    """The user's own fields of a write outside any rollout.
+
+    A backup taken during a hold brings the fields that were in force then; what it saved counts instead. So it is
+    for a stored record that has lost its label. `rollout undo` brings back a record that a ReplicaSet once copied,
+    with fields that are as stored: these are the user's.
+    """
+    after = Fields.of(new)
+    stored = record_of(old)
+    if stored:
+        return stored.saved.merged(Fields.of(old or {}), after)
+    if not _foreign(old, new):
+        return after
+    before = Fields.of(old) if old is not None else None
+    saved = _foreign_saved(new, before)
+    changed = {n: v for n, v in saved.json().items() if before is None or getattr(after, n) != getattr(before, n)}
+    return replace(after, **changed)
+
+
+def _foreign_saved(new: Object, before: Fields | None) -> Fields:
+    try:
+        return decode(annotation(new, keys.RECORD) or "").saved
+    except RecordError:
+        after = Fields.of(new)
+        braked = after.min_ready == keys.BRAKE_READY
+        known = before or replace(after, paused=None)
+        return replace(known, min_ready=None, deadline=DEFAULT_DEADLINE) if braked else known
+
+
+def _without_foreign(old: Object | None, outcome: Outcome, fields: Fields) -> Outcome:
+    if outcome.reason == "Gated":
+        return outcome
+    warning = "a record of another rollout came with this object (a backup, or rollout undo); it was dropped"
+    kept = {key: annotation(old, key) for key in keys.OUR_ANNOTATIONS}
+    draft = Draft(fields, label(old, keys.ROLLOUT), {**kept, **outcome.draft.annotations})
+    return Outcome("ForeignRecord", draft, (*outcome.warnings, warning))

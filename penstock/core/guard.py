@@ -1,0 +1,131 @@
+"""Writes of others while a rollout runs: the fields in force stay, the user's new values are kept for the end.
+
+GitOps tools re-apply their manifest every few seconds; without this each re-apply would undo a clamp or lift the
+brake in an open window. A revert to the stable template and the opt-out end the rollout here and now, in the same
+admission, with no controller alive (I8).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from penstock.core import keys
+from penstock.core.draft import Draft, released, stepping
+from penstock.core.fields import Fields
+from penstock.core.ownership import entries, stated
+from penstock.core.patch import value_at
+from penstock.core.record import Record, RecordError, decode, superseded
+from penstock.core.rollout import Phase
+from penstock.core.template import loose_hash, template_hash
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one question of the policy answers."""
+
+    reason: str
+    draft: Draft
+    warnings: tuple[str, ...] = ()
+
+
+def annotation(obj: Object | None, key: str) -> str | None:
+    """An annotation, or None."""
+    value = value_at(obj, ("metadata", "annotations", key))
+    return value if isinstance(value, str) else None
+
+
+def label(obj: Object | None, key: str) -> str | None:
+    """A label, or None."""
+    value = value_at(obj, ("metadata", "labels", key))
+    return value if isinstance(value, str) else None
+
+
+def record_of(obj: Object | None) -> Record | None:
+    """The record of this very object (same uid), whether or not our label is there."""
+    text = annotation(obj, keys.RECORD)
+    try:
+        record = decode(text) if text else None
+    except RecordError:
+        return None
+    return record if record and record.uid == value_at(obj, ("metadata", "uid")) else None
+
+
+def active(obj: Object | None) -> Record | None:
+    """The record that counts: valid, and together with our label."""
+    return record_of(obj) if label(obj, keys.ROLLOUT) else None
+
+
+def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outcome:
+    """The answer to a write to a Deployment whose rollout runs. `resumed`: it came from `kubectl rollout resume`."""
+    before, after = Fields.of(old), Fields.of(new)
+    known = _kept_by_admission(record, new)
+    saved = known.saved.merged(before, after, stated(entries(old), entries(new)))
+    known = replace(known, saved=saved)
+    was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
+    ended = _ended(record, old, new, reverted=now == record.stable and now != was)
+    if ended:
+        return Outcome(ended, released(new, record, saved))
+    if saved.problem():
+        asked = replace(saved, paused=before.paused)  # the API server refuses these with its own message
+        return Outcome("Invalid", stepping(known, asked, _text(old, record, known)))
+    if now != was:
+        return _other_template(old, new, known, before)
+    if resumed and before.paused and not after.paused:
+        return _resumed(old, record, known, before)
+    force = saved if record.phase is Phase.FINISHING else before
+    return Outcome("Guarded", stepping(known, force, _text(old, record, known)))
+
+
+def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str | None:
+    if label(new, keys.ENABLED) == "false":
+        return "OptedOut"
+    if reverted:
+        return "Reverted"
+    resumed = value_at(old, ("spec", "paused")) and not value_at(new, ("spec", "paused"))
+    if resumed and label(new, keys.ROLLOUT) is None and annotation(new, keys.RECORD):
+        return "Released"  # the way out that the step lock names: label removed and resumed in one write
+    return None
+
+
+def _kept_by_admission(record: Record, new: Object) -> Record:
+    """The stored record with what an earlier admission of the same write already put into the incoming one.
+
+    Only what any updater may say anyway (own field values, approvals); without it, admitting twice would forget it.
+    """
+    seen = record_of(new)
+    if seen and replace(seen, saved=record.saved, approved=record.approved, awaiting=record.awaiting) == record:
+        return seen
+    return record
+
+
+def _text(old: Object, record: Record, known: Record) -> str | None:
+    return annotation(old, keys.RECORD) if known == record else None
+
+
+def _other_template(old: Object, new: Object, known: Record, before: Fields) -> Outcome:
+    template = new["spec"]["template"]
+    now, loose = template_hash(template), loose_hash(template)
+    force = replace(known.saved if known.phase is Phase.FINISHING else before, paused=True)
+    if now == known.declared:  # the controller shows the stable template for some milliseconds while it retreats
+        return Outcome("Declared", stepping(known, force))
+    if known.failed and known.phase in (Phase.RETREATING, Phase.REJECTED) and loose == known.loose:
+        warning = f"this version was taken back and stays held: {known.failed}"
+        return Outcome("StillRejected", stepping(replace(known, declared=now), force), (warning,))
+    generation = value_at(old, ("metadata", "generation")) or 0
+    return Outcome("Superseded", stepping(superseded(known, now, loose, generation), force))
+
+
+def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outcome:
+    name = value_at(old, ("metadata", "name"))
+    where = f"{name} -n {value_at(old, ('metadata', 'namespace'))}"
+    if record.saved.paused:
+        warning = "your own pause is lifted; the rollout goes on in steps"
+        return Outcome("PauseLifted", stepping(known, before), (warning,))
+    if record.awaiting:
+        known = replace(known, approved=(*known.approved, known.step), awaiting=False)
+        warning = f"step {known.step} is approved; the rollout goes on"
+        return Outcome("Approved", stepping(known, before), (warning,))
+    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {where}"
+    return Outcome("NothingToApprove", stepping(known, before, _text(old, record, known)), (warning,))

@@ -1,0 +1,53 @@
+"""The vocabulary: every label and annotation under our prefix, and the values we put into the brake.
+
+One table, so that admission, the controller, the command line and the docs cannot disagree about a name.
+"""
+
+PREFIX = "penstock.dev/"
+
+ENABLED = PREFIX + "enabled"
+ROLLOUT = PREFIX + "rollout"
+RECORD = PREFIX + "record"
+PREVIOUS = PREFIX + "previous"
+REQUEST = PREFIX + "request"
+
+STEPS = PREFIX + "steps"
+STEP_TIME = PREFIX + "step-time"
+WARMUP = PREFIX + "warmup"
+ERRORS = PREFIX + "errors"
+SLOW = PREFIX + "slow"
+LIMIT = PREFIX + "limit."
+MAX_IMPACT = PREFIX + "max-impact"
+APPROVE = PREFIX + "approve"
+ON_FAILURE = PREFIX + "on-failure"
+ON_INCONCLUSIVE = PREFIX + "on-inconclusive"
+SOURCE = PREFIX + "source"
+FAST_ROLLBACK = PREFIX + "fast-rollback"
+
+CONDITION = PREFIX + "Rollout"
+"""Type of the condition in a Deployment's status."""
+
+MANAGER = "penstock"
+"""Our field manager: the name under which the API server notes what we changed."""
+
+CONTROLLER = "system:serviceaccount:penstock-system:controller"
+
+USER_ANNOTATIONS = (
+    STEPS,
+    STEP_TIME,
+    WARMUP,
+    ERRORS,
+    SLOW,
+    MAX_IMPACT,
+    APPROVE,
+    ON_FAILURE,
+    ON_INCONCLUSIVE,
+    SOURCE,
+    FAST_ROLLBACK,
+)
+OUR_ANNOTATIONS = (RECORD, PREVIOUS, REQUEST)
+"""Annotations that end with the rollout; the Deployment controller copies them to ReplicaSets."""
+
+BRAKE_READY = 2147483646
+BRAKE_DEADLINE = 2147483647
+"""Largest values the API server accepts: it demands progressDeadlineSeconds > minReadySeconds, both int32."""

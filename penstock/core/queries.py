@@ -1,0 +1,109 @@
+"""The form of the three metric annotations, checked at admission so that a typing error is found there.
+
+Only the form: which series they select and what these say is the judge's business.
+"""
+
+import re
+from dataclasses import dataclass
+
+from penstock.core.units import AnnotationError, count, duration, quoted
+
+ERRORS_EXAMPLE = """'http_requests_total{code=~"5.."} / http_requests_total'"""
+SLOW_EXAMPLE = "'http_request_duration_seconds > 250ms'"
+LIMIT_EXAMPLE = "'max(queue_length) < 500 for 3'"
+
+NAMES = ("namespace", "name", "new", "old", "window")
+"""What a limit's query may ask for between double braces."""
+
+_SELECTOR = re.compile(
+    r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)"
+    r'\s*(?:\{\s*((?:[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\\n]|\\.)*"\s*,?\s*)*)\})?\s*'
+)
+_COMPARISON = re.compile(r"\s*(<=|>=|<|>)\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(?:for\s+(\S+))?\s*$")
+
+
+@dataclass(frozen=True)
+class Selector:
+    """A metric's name and its label matchers, as written."""
+
+    metric: str
+    matchers: str = ""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """Counters of bad and of all requests."""
+
+    bad: Selector
+    all: Selector
+
+
+@dataclass(frozen=True)
+class Slow:
+    """A histogram; `bound` in seconds, or None where the judge is to choose it."""
+
+    histogram: Selector
+    bound: float | None
+
+
+@dataclass(frozen=True)
+class Limit:
+    """A scalar query, compared with a number; it fails after `breaches` in a row."""
+
+    query: str
+    comparison: str
+    number: float
+    breaches: int
+
+
+def _selector(text: str, start: int, example: str) -> tuple[Selector, int]:
+    match = _SELECTOR.match(text, start)
+    if match is None or match.end() == start:
+        problem = f"expected a metric with optional label matchers, found {quoted(text[start:].strip())}"
+        raise AnnotationError(problem, example, start + 1)
+    return Selector(match.group(1), (match.group(2) or "").strip()), match.end()
+
+
+def errors(text: str) -> Errors:
+    """`BAD / ALL`: two vector selectors."""
+    bad, end = _selector(text, 0, ERRORS_EXAMPLE)
+    if text[end : end + 1] != "/":
+        raise AnnotationError(
+            f"expected '/' between two selectors, found {quoted(text[end:])}", ERRORS_EXAMPLE, end + 1
+        )
+    total, end = _selector(text, end + 1, ERRORS_EXAMPLE)
+    if end != len(text):
+        raise AnnotationError(f"unexpected {quoted(text[end:])} after the second selector", ERRORS_EXAMPLE, end + 1)
+    return Errors(bad, total)
+
+
+def slow(text: str) -> Slow:
+    """`HISTOGRAM > DURATION`; the bound may be left out."""
+    histogram, end = _selector(text, 0, SLOW_EXAMPLE)
+    rest = text[end:]
+    if not rest:
+        return Slow(histogram, None)
+    if not rest.startswith(">"):
+        raise AnnotationError(f"expected '>' and a duration, found {quoted(rest)}", SLOW_EXAMPLE, end + 1)
+    try:
+        return Slow(histogram, duration(rest[1:].strip(), SLOW_EXAMPLE))
+    except AnnotationError as error:
+        raise error.shifted(end + 1) from None
+
+
+def limit(text: str) -> Limit:
+    """`PROMQL < NUMBER [for N]`; N breaches in a row, 3 where left out."""
+    match = _COMPARISON.search(text)
+    if match is None or not text[: match.start()].strip():
+        problem = "expected a query, then <, <=, > or >=, a number, and optionally 'for N'"
+        raise AnnotationError(problem, LIMIT_EXAMPLE, max(1, len(text)))
+    query = text[: match.start()].strip()
+    for name in re.finditer(r"\{\{\s*(.*?)\s*\}\}", query):
+        if name.group(1) not in NAMES:
+            problem = f"{quoted(name.group(1))} is not known between braces; allowed: {', '.join(NAMES)}"
+            raise AnnotationError(problem, """'max(queue{pod=~"{{ new }}"}) < 500'""", name.start() + 1)
+    try:
+        breaches = count(match.group(3), LIMIT_EXAMPLE) if match.group(3) else 3
+    except AnnotationError as error:
+        raise error.shifted(match.start(3)) from None
+    return Limit(query, match.group(1), float(match.group(2)), breaches)

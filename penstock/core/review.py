@@ -1,0 +1,108 @@
+"""Validation: bad annotations are refused where they are written, un-gated changes in strict mode, and template
+writes of our own identity that are neither the declared nor the stable version.
+
+Only a key that this write changes is judged: an object that was already bad stays editable.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from penstock.core import keys, plan
+from penstock.core.admission import Request, admit
+from penstock.core.guard import annotation, label, record_of
+from penstock.core.patch import value_at
+from penstock.core.template import template_hash
+from penstock.core.units import AnnotationError, quoted
+
+
+@dataclass(frozen=True)
+class Review:
+    """Whether a write is allowed; the message says what to correct."""
+
+    allowed: bool
+    message: str = ""
+    warnings: tuple[str, ...] = ()
+    reason: str = "Allowed"
+
+
+ALLOWED = Review(True)
+
+
+def review(request: Request, *, strict: bool = False) -> Review:
+    """The answer of /validate, for Deployments and Namespaces."""
+    new, old = request.object, request.old
+    if new is None or request.username == keys.CONTROLLER:
+        return ALLOWED
+    problems = [*_bad_annotations(new, old), *_bad_labels(new, old), *_bad_approvals(new, old)]
+    if problems:
+        return Review(False, "; ".join(problems), reason="BadAnnotation")
+    if strict and _escaped(request):
+        message = "this template change was not gated, the webhook did not answer; apply it again"
+        return Review(False, message, reason="NotGated")
+    return ALLOWED
+
+
+def fence(request: Request) -> Review:
+    """The answer of /fence: our own identity may declare two templates only, so a stolen token starts no other pod."""
+    new, old = request.object, request.old
+    if request.username != keys.CONTROLLER or new is None or old is None:
+        return ALLOWED
+    template = template_hash(new["spec"]["template"])
+    if template == template_hash(old["spec"]["template"]):
+        return ALLOWED
+    record = record_of(old)
+    if record and template in (record.declared, record.stable):
+        return ALLOWED
+    message = "the controller may only set the record's declared or stable template"
+    return Review(False, message, reason="Fenced")
+
+
+def _changed(new: Mapping[str, Any], old: Mapping[str, Any] | None, kind: str) -> dict[str, str]:
+    values = value_at(new, ("metadata", kind)) or {}
+    before = value_at(old, ("metadata", kind)) or {}
+    return {k: v for k, v in values.items() if k.startswith(keys.PREFIX) and before.get(k) != v}
+
+
+def _bad_annotations(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+    found = []
+    for key, value in sorted(_changed(new, old, "annotations").items()):
+        if key in (keys.RECORD, keys.PREVIOUS):
+            continue
+        try:
+            plan.check(key, value)
+        except AnnotationError as error:
+            found.append(f"annotation {error}")
+    return found
+
+
+def _bad_labels(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+    found = []
+    for key, value in sorted(_changed(new, old, "labels").items()):
+        if key == keys.ENABLED and value not in ("true", "false"):
+            found.append(f'label {key}: {quoted(value)} is not known; allowed: "true", "false"; example: {key}: "true"')
+        elif key not in (keys.ENABLED, keys.ROLLOUT):
+            found.append(f'label {key}: there is no such label; known: enabled; example: {keys.ENABLED}: "true"')
+    return found
+
+
+def _bad_approvals(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+    """Steps named in `approve` must stand in `steps`, where both are written on the same object."""
+    texts = [annotation(new, key) for key in (keys.APPROVE, keys.STEPS)]
+    if None in texts or texts == [annotation(old, key) for key in (keys.APPROVE, keys.STEPS)]:
+        return []
+    try:
+        wanted, steps = plan.approve(texts[0] or ""), [str(s) for s in plan.steps(texts[1] or "")]
+    except AnnotationError:
+        return []  # said already
+    missing = [w for w in wanted if w not in steps and w not in ("never", "each", "last")]
+    if not missing:
+        return []
+    return [f"annotation {keys.APPROVE}: {missing[0]} is not one of the steps {', '.join(steps)}; example: {steps[-1]}"]
+
+
+def _escaped(request: Request) -> bool:
+    """Whether the gate would still have something to say about the object as it is about to be stored."""
+    if request.kind != "Deployment" or label(request.object, keys.ROLLOUT):
+        return False
+    return admit(request, now=0.0).reason == "Gated"
