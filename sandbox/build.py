@@ -12,7 +12,7 @@ version: a distribution's update of Go must not cost six minutes, and the result
 import hashlib
 import os
 import platform
-from collections.abc import Collection
+import sys
 from pathlib import Path
 
 from sandbox import cache, progress, toolchain
@@ -21,16 +21,9 @@ from sandbox.progress import Progress
 
 KUBERNETES = "1.37.2"
 KWOK = "0.8.0"
-MULTICALL = (
-    "etcd",
-    "kube-apiserver",
-    "kube-controller-manager",
-    "kube-scheduler",
-    "kubectl",
-    "kubelet",
-    "kube-proxy",
-)
-BINARIES = (*MULTICALL, "kwok")
+CONTROL_PLANE = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl")
+REAL_NODES = ("kubelet", "kube-proxy")
+SIMULATED_NODES = ("kwok",)
 SOURCES = Path(__file__).parent / "controlplane"
 
 
@@ -48,16 +41,16 @@ def _version_variables() -> tuple[tuple[str, str], ...]:
     return tuple((f"{package}.{name}", value) for package in packages for name, value in values.items())
 
 
-CONTROL_PLANE = Program(f"Kubernetes {KUBERNETES}", SOURCES, definitions=_version_variables())
-SIMULATOR = Program(f"kwok {KWOK}", SOURCES / "kwok", "sigs.k8s.io/kwok/cmd/kwok")
+KUBERNETES_PROGRAM = Program(f"Kubernetes {KUBERNETES}", SOURCES, definitions=_version_variables())
+KWOK_PROGRAM = Program(f"kwok {KWOK}", SOURCES / "kwok", "sigs.k8s.io/kwok/cmd/kwok")
 
 
-def binaries(told: Progress | None = None, needed: Collection[str] = BINARIES) -> Path:
-    """The directory with the NEEDED programs under their usual names; built first if it must be.
+def binaries(told: Progress | None = None) -> Path:
+    """The directory with the programs under their usual names; built first if it must be.
 
     Without TOLD a build shows its progress on standard error. Raises `Missing` with what to do.
     """
-    given = provided(needed)
+    given = provided()
     if given is not None:
         return given
     built = cache.directory() / key()
@@ -69,12 +62,17 @@ def binaries(told: Progress | None = None, needed: Collection[str] = BINARIES) -
         return _obtain(shown)
 
 
-def provided(needed: Collection[str] = BINARIES) -> Path | None:
-    """KUBEBUILDER_ASSETS, where it holds all of NEEDED; envtest's own sets hold three of them only."""
+def provided() -> Path | None:
+    """KUBEBUILDER_ASSETS, where it has all that is needed; envtest's own sets have three programs only."""
     assets = os.environ.get("KUBEBUILDER_ASSETS")
-    if assets and all(os.access(Path(assets) / name, os.X_OK) for name in needed):
-        return Path(assets).absolute()
-    return None
+    return Path(assets).absolute() if assets and not lacking(assets) else None
+
+
+def lacking(assets: str) -> list[str]:
+    """The needed programs that a directory lacks; those of real nodes are needed by root on Linux only."""
+    real = REAL_NODES if sys.platform == "linux" and os.geteuid() == 0 else ()
+    needed = (*CONTROL_PLANE, *SIMULATED_NODES, *real)
+    return [name for name in needed if not os.access(Path(assets) / name, os.X_OK)]
 
 
 def key() -> str:
@@ -82,7 +80,7 @@ def key() -> str:
     digest = hashlib.sha256()
     for file in sorted(SOURCES.rglob("go.*")) + sorted(SOURCES.rglob("*.go")):
         digest.update(f"{file.relative_to(SOURCES)} {file.stat().st_size}\n".encode() + file.read_bytes())
-    for program in (CONTROL_PLANE, SIMULATOR):
+    for program in (KUBERNETES_PROGRAM, KWOK_PROGRAM):
         digest.update(f"{program.package} {program.linker_flags}\n".encode())
     digest.update(f"{platform.system()} {platform.machine()}".encode())
     return f"kubernetes-{KUBERNETES}-{digest.hexdigest()[:12]}"
@@ -90,10 +88,10 @@ def key() -> str:
 
 def _obtain(told: Progress) -> Path:
     def fill(into: Path) -> None:
-        go = toolchain.go(told)
-        build(go, CONTROL_PLANE, into / "controlplane", told)
-        for name in MULTICALL:
+        go = toolchain.find(told)
+        build(go, KUBERNETES_PROGRAM, into / "controlplane", told)
+        for name in (*CONTROL_PLANE, *REAL_NODES):
             (into / name).symlink_to("controlplane")
-        build(go, SIMULATOR, into / "kwok", told)
+        build(go, KWOK_PROGRAM, into / "kwok", told)
 
     return cache.obtain(key(), fill, lambda: told("waiting for the same build by another checkout", 0, 0))

@@ -32,8 +32,10 @@ def obtain(name: str, fill: Callable[[Path], None], waiting: Callable[[], None] 
 
 
 def _fill(final: Path, fill: Callable[[Path], None]) -> None:
-    partial = final.with_name(f".{final.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)  # of a process that was killed; the lock says it is gone
+    # The lock says that whoever made these is gone; a compiler it left behind may still write into its own.
+    for leftover in final.parent.glob(f".{final.name}.partial-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+    partial = final.with_name(f".{final.name}.partial-{os.getpid()}")
     partial.mkdir()
     try:
         fill(partial)

