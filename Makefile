@@ -1,0 +1,48 @@
+# Every target brings what it needs; git, make and python3 (3.11 or newer) are enough to begin with.
+# As root on Debian or Ubuntu the sandbox runs real pods, elsewhere simulated ones.
+
+PYTHON ?= python3
+BIN := .venv/bin
+CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
+
+.DEFAULT_GOAL := help
+.PHONY: help setup check test test-full demo sandbox clean distclean .venv
+
+help:  ## say what can be made
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+setup: .venv  ## install what is missing: Python packages, the control plane (minutes, once), Debian packages
+	@$(BIN)/python -m sandbox.setup
+
+check: .venv  ## format, lint, types, import arrows and the fast tests: under a minute
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -m "not cluster and not real and not full"
+
+test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
+	$(BIN)/pytest -m "not full"
+
+test-full: setup  ## every test
+	$(BIN)/pytest
+
+demo: setup  ## the story: a good release, a bad one, a controller killed half-way
+	@$(BIN)/python -m sandbox.demo
+
+sandbox: setup  ## start a cluster with Penstock in .sandbox
+	@$(BIN)/python -m sandbox up
+
+clean:  ## stop a running sandbox and remove what was made in this checkout
+	@for running in $(wildcard .sandbox*/); do \
+	    if [ ! -x $(BIN)/python ]; then echo "$$running may be running: make setup, then make clean" >&2; exit 1; fi; \
+	    $(BIN)/python -m sandbox down --directory "$${running%/}" || exit 1; \
+	done
+	rm -rf .sandbox* .venv .tools dist .hypothesis .mypy_cache .pytest_cache .ruff_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the builds of all checkouts too
+	rm -rf "$(CACHE)"
+
+.venv:
+	@$(PYTHON) tools/bootstrap.py
