@@ -44,5 +44,8 @@ clean:  ## stop a running sandbox and remove what was made in this checkout
 distclean: clean  ## remove the builds of all checkouts too
 	rm -rf "$(CACHE)"
 
+# Asked here and not in the script, which an old interpreter could not even parse.
 .venv:
+	@$(PYTHON) -c 'import sys; sys.version_info >= (3, 11) or sys.exit("penstock: Python 3.11 or newer is needed, \
+	$(PYTHON) is %d.%d; try make PYTHON=python3.12 ..." % sys.version_info[:2])'
 	@$(PYTHON) tools/bootstrap.py

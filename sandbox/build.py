@@ -75,11 +75,11 @@ def lacking(assets: str) -> list[str]:
     return [name for name in needed if not os.access(Path(assets) / name, os.X_OK)]
 
 
-def key() -> str:
-    """The cache's name for what the present sources give on this kind of machine."""
+def key(sources: Path = SOURCES) -> str:
+    """The cache's name for what the sources give on this kind of machine."""
     digest = hashlib.sha256()
-    for file in sorted(SOURCES.rglob("go.*")) + sorted(SOURCES.rglob("*.go")):
-        digest.update(f"{file.relative_to(SOURCES)} {file.stat().st_size}\n".encode() + file.read_bytes())
+    for file in sorted([*sources.rglob("go.mod"), *sources.rglob("go.sum"), *sources.rglob("*.go")]):
+        digest.update(f"{file.relative_to(sources)} {file.stat().st_size}\n".encode() + file.read_bytes())
     for program in (KUBERNETES_PROGRAM, KWOK_PROGRAM):
         digest.update(f"{program.package} {program.linker_flags}\n".encode())
     digest.update(f"{platform.system()} {platform.machine()}".encode())

@@ -93,8 +93,9 @@ def _run(go: Go, arguments: list[str], program: Program, line: Callable[[str], N
         assert process.stdout is not None
         try:
             for text in process.stdout:
-                said = [*said[1 - KEPT :], text.rstrip()]
-                line(said[-1])
+                line(text.rstrip())
+                if " " in text.rstrip():  # a sentence, not the name of a package
+                    said = [*said[1 - KEPT :], text.rstrip()]
         except BaseException:
             process.terminate()  # leaving the block waits for it
             raise

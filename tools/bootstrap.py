@@ -1,11 +1,9 @@
 """From a bare python3 to `.venv` with the locked packages: the only code here that runs outside `.venv`.
 
 It is for machines that have git, make and python3 and nothing else, so it imports the standard library
-only, and an interpreter that is too old still has to parse it to say so. Debian's python3 comes without
-ensurepip unless python3-venv is installed; its pip, where there is one, can serve a bare venv instead.
+only. Debian's python3 comes without ensurepip unless python3-venv is installed; its pip, where there is
+one, can serve a bare virtual environment instead.
 """
-
-from __future__ import annotations
 
 import os
 import re
@@ -23,9 +21,6 @@ OLDEST_UV = (0, 8)  # older ones rewrite the revision of uv.lock and then call i
 
 def main() -> None:
     """Make or bring up to date `.venv`; silent when there is nothing to do."""
-    if sys.version_info < (3, 11):  # noqa: UP036 (this is the check itself)
-        found = ".".join(map(str, sys.version_info[:3]))
-        fail(f"Python 3.11 or newer is needed, {sys.executable} is {found}. Try: make PYTHON=python3.12 …")
     uv = usable_uv() or private_uv()
     synchronise(uv)
 
