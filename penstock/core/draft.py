@@ -10,7 +10,7 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core.fields import Fields
-from penstock.core.ownership import Entries, entries, given_back, ours
+from penstock.core.ownership import Entries, given_back, ours
 from penstock.core.patch import Operation, Path, operations
 from penstock.core.record import Record, encode
 from penstock.core.rollout import LABELS
@@ -50,9 +50,7 @@ def stepping(record: Record, fields: Fields, text: str | None = None) -> Draft:
     return Draft(fields, LABELS[record.phase], {keys.RECORD: text or encode(record)})
 
 
-def released(obj: Mapping[str, Any], record: Record, fields: Fields) -> Draft:
+def released(managed: Entries, record: Record, fields: Fields) -> Draft:
     """The end of a rollout: the user's fields, and nothing left that names us."""
-    gone = dict.fromkeys(keys.OUR_ANNOTATIONS)
-    managed = entries(obj)
     back = given_back(managed, record.owners) if any(map(ours, managed)) else None
-    return Draft(fields, None, gone, back)
+    return Draft(fields, None, dict.fromkeys(keys.OUR_ANNOTATIONS), back)

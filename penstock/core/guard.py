@@ -66,7 +66,7 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
     was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
     ended = _ended(record, old, new, reverted=now == record.stable and now != was)
     if ended:
-        return Outcome(ended, released(new, record, saved))
+        return Outcome(ended, released(entries(new), record, saved))
     if saved.problem():
         asked = replace(saved, paused=before.paused)  # the API server refuses these with its own message
         return Outcome("Invalid", stepping(known, asked, _text(old, record, known)))
@@ -75,7 +75,9 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
     if resumed and before.paused and not after.paused:
         return _resumed(old, record, known, before)
     force = saved if record.phase is Phase.FINISHING else before
-    return Outcome("Guarded", stepping(known, force, _text(old, record, known)))
+    draft = stepping(known, force, _text(old, record, known))
+    kept = {keys.DECLARED: annotation(old, keys.DECLARED)}
+    return Outcome("Guarded", replace(draft, annotations={**draft.annotations, **kept}))
 
 
 def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str | None:
@@ -109,12 +111,18 @@ def _other_template(old: Object, new: Object, known: Record, before: Fields) -> 
     now, loose = template_hash(template), loose_hash(template)
     force = replace(known.saved if known.phase is Phase.FINISHING else before, paused=True)
     if now == known.declared:  # the controller shows the stable template for some milliseconds while it retreats
-        return Outcome("Declared", stepping(known, force))
+        return Outcome("Declared", _declaring(known, force))
     if known.failed and known.phase in (Phase.RETREATING, Phase.REJECTED) and loose == known.loose:
         warning = f"this version was taken back and stays held: {known.failed}"
-        return Outcome("StillRejected", stepping(replace(known, declared=now), force), (warning,))
+        return Outcome("StillRejected", _declaring(replace(known, declared=now), force), (warning,))
     generation = value_at(old, ("metadata", "generation")) or 0
-    return Outcome("Superseded", stepping(superseded(known, now, loose, generation), force))
+    return Outcome("Superseded", _declaring(superseded(known, now, loose, generation), force))
+
+
+def _declaring(record: Record, force: Fields) -> Draft:
+    """A template of the user's stands in the spec again, so the copy that a retreat put aside is void."""
+    draft = stepping(record, force)
+    return replace(draft, annotations={**draft.annotations, keys.DECLARED: None})
 
 
 def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outcome:

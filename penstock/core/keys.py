@@ -10,6 +10,7 @@ ROLLOUT = PREFIX + "rollout"
 RECORD = PREFIX + "record"
 PREVIOUS = PREFIX + "previous"
 REQUEST = PREFIX + "request"
+DECLARED = PREFIX + "declared"
 
 STEPS = PREFIX + "steps"
 STEP_TIME = PREFIX + "step-time"
@@ -23,6 +24,8 @@ ON_FAILURE = PREFIX + "on-failure"
 ON_INCONCLUSIVE = PREFIX + "on-inconclusive"
 SOURCE = PREFIX + "source"
 FAST_ROLLBACK = PREFIX + "fast-rollback"
+
+"""DECLARED keeps the declared template for the milliseconds in which a retreat shows the stable one."""
 
 CONDITION = PREFIX + "Rollout"
 """Type of the condition in a Deployment's status."""
@@ -45,8 +48,11 @@ USER_ANNOTATIONS = (
     SOURCE,
     FAST_ROLLBACK,
 )
-OUR_ANNOTATIONS = (RECORD, PREVIOUS, REQUEST)
-"""Annotations that end with the rollout; the Deployment controller copies them to ReplicaSets."""
+OUR_ANNOTATIONS = (RECORD, PREVIOUS, REQUEST, DECLARED)
+"""Annotations of ours; PREVIOUS outlives the rollout, the others end with it."""
+
+COPIED = (RECORD, REQUEST, DECLARED)
+"""Annotations that the Deployment controller copied to ReplicaSets while they stood, and never removes there."""
 
 BRAKE_READY = 2147483646
 BRAKE_DEADLINE = 2147483647

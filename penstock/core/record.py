@@ -35,8 +35,13 @@ class Record:
     revision: str = ""
     phase: Phase = Phase.PENDING
     step: int = 0
+    started: float = 0
+    """When the first window was opened."""
     since: float = 0
-    """When the last window of this step was opened."""
+    """When the last window was opened."""
+    target: int = 0
+    """New pods that the last window was for, at `replicas`."""
+    replicas: int = 0
     epoch: int = 0
     """Lease transitions of the last writer: a former leader that wakes up sees a higher one and stops."""
     approved: tuple[int, ...] = ()
@@ -66,7 +71,9 @@ def superseded(record: Record, declared: str, loose: str, generation: int) -> Re
         loose=loose,
         phase=Phase.RETREATING,
         step=0,
+        started=0,
         since=0,
+        target=0,
         approved=(),
         awaiting=False,
         failed="",
@@ -102,7 +109,8 @@ def decode(text: str) -> Record:
 
 _SCALARS: dict[str, tuple[type, ...]] = {
     "uid": (str,), "id": (str,), "declared": (str,), "loose": (str,), "stable": (str,), "revision": (str,),
-    "step": (int,), "since": (int, float), "epoch": (int,), "awaiting": (bool,), "failed": (str,), "note": (str,),
+    "step": (int,), "since": (int, float), "started": (int, float), "target": (int,), "replicas": (int,),
+    "epoch": (int,), "awaiting": (bool,), "failed": (str,), "note": (str,),
 }  # fmt: skip
 _SAVED: dict[str, tuple[type, ...]] = {
     "type": (str,), "surge": (int, str), "unavailable": (int, str), "min_ready": (int,), "deadline": (int,),

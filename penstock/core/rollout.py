@@ -38,7 +38,7 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
         Event.PASSED: Phase.FINISHING,
         Event.FAILED: Phase.RETREATING,
     },
-    Phase.BRAKING: {Event.OPENED: Phase.OPENING, Event.FAILED: Phase.RETREATING},
+    Phase.BRAKING: {Event.OPENED: Phase.OPENING, Event.CLOSED: Phase.HOLDING, Event.FAILED: Phase.RETREATING},
     Phase.OPENING: {Event.CLOSED: Phase.HOLDING, Event.FAILED: Phase.RETREATING},
     Phase.HOLDING: {
         Event.BRAKED: Phase.BRAKING,

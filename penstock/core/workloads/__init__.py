@@ -1,0 +1,1 @@
+"""How one kind of workload opens, holds, retreats and finishes."""

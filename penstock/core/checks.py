@@ -1,0 +1,157 @@
+"""The built-in checks of pods, which need no metrics: a tuple of questions, each with one finding or none.
+
+Only the new pods' faults count against the release, and a fault that is not the release's (eviction, no room on the
+nodes) never does. Restarts and readiness are compared with the old pods over the same time: if these suffer as much,
+it is an incident, not the release. One blip extends the step; a second one settles it.
+"""
+
+import enum
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from penstock.core.observation import Pod
+from penstock.core.reasons import Reason
+from penstock.core.situation import Situation
+
+
+class Severity(enum.IntEnum):
+    """What a finding does to the step."""
+
+    WAIT = 1  # nothing advances while it lasts
+    EXTEND = 2  # the step lasts to its longest stay
+    FAIL = 3
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that speaks against going on."""
+
+    severity: Severity
+    reason: Reason
+    message: str
+
+
+Check = Callable[[Situation], Finding | None]
+
+RESTART_RATIO = 2.0
+"""New pods must restart more often than this many times the old ones, per pod and second, to be blamed for it."""
+
+
+def crash_loop(s: Situation) -> Finding | None:
+    """The kubelet itself has given up restarting it at once."""
+    pods = _waiting(s.new_pods, {"CrashLoopBackOff"})
+    return _fail(Reason.CRASH_LOOP, pods, "crash-loops") if pods else None
+
+
+def cannot_start(s: Situation) -> Finding | None:
+    """A configuration that no retry mends."""
+    faults = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "InvalidImageName"}
+    pods = _waiting(s.new_pods, faults)
+    return _fail(Reason.CANNOT_START, pods, f"cannot start ({_reasons(pods, faults)})") if pods else None
+
+
+def image_pull(s: Situation) -> Finding | None:
+    """A registry blips once; ImagePullBackOff means that the second try failed too."""
+    pods = _waiting(s.new_pods, {"ImagePullBackOff"})
+    if pods:
+        return _fail(Reason.IMAGE_PULL, pods, "cannot pull its image")
+    pods = _waiting(s.new_pods, {"ErrImagePull"})
+    return _extend(Reason.IMAGE_PULL, pods, "could not pull its image at the first try") if pods else None
+
+
+def out_of_memory(s: Situation) -> Finding | None:
+    """A kill for memory repeats."""
+    pods = [p for p in s.new_pods if p.out_of_memory]
+    return _fail(Reason.OUT_OF_MEMORY, pods, "was killed for using more memory than its limit") if pods else None
+
+
+def crashed(s: Situation) -> Finding | None:
+    """Restarts after an exit code other than 0."""
+    pods = [p for p in s.new_pods if p.restarts and p.exit_code]
+    if not pods:
+        return None
+    times = max(p.restarts for p in pods)
+    what = f"crashed {times} times" if times > 1 else "crashed once"
+    text = f"{what} (exit code {pods[0].exit_code})"
+    if _old_pods_crash_as_well(s, sum(p.restarts for p in pods)):
+        message = f"{_named(pods)} {text}, and pods of the old version crash as often: an incident, not the release"
+        return Finding(Severity.WAIT, Reason.CRASHED, message)
+    if times >= 2 or len(pods) >= 2:
+        return _fail(Reason.CRASHED, pods, text)
+    return _extend(Reason.CRASHED, pods, text)
+
+
+def _old_pods_crash_as_well(s: Situation, new_restarts: int) -> bool:
+    recent = [p for p in s.stable_pods if p.restarts and p.crashed >= s.record.started > 0]
+    if not recent:
+        return False
+    new_time = sum(s.now - p.created for p in s.new_pods)
+    old_time = sum(s.now - max(p.created, s.record.started) for p in s.stable_pods)
+    return new_restarts * old_time <= RESTART_RATIO * len(recent) * new_time
+
+
+def unready(s: Situation) -> Finding | None:
+    """Readiness that comes and goes, more than with the old pods."""
+    worst = max(s.new_pods, key=lambda p: p.flaps, default=None)
+    if worst is None or worst.flaps == 0:
+        return None
+    text = f"lost readiness {worst.flaps} times" if worst.flaps > 1 else "lost readiness once"
+    if worst.flaps > 1 and worst.flaps > max((p.flaps for p in s.stable_pods), default=0):
+        return _fail(Reason.UNREADY, [worst], text)
+    return _extend(Reason.UNREADY, [worst], text)
+
+
+def never_ready(s: Situation) -> Finding | None:
+    """The progress deadline is not counted by the native controller while paused, so we count it, per pod."""
+    late = [p for p in s.new_pods if not p.ready and p.scheduled and s.now - max(p.created, p.ready_since) > s.deadline]
+    late = [p for p in late if not p.outside]
+    return _fail(Reason.NEVER_READY, late, f"was not Ready within {s.deadline:.0f} s") if late else None
+
+
+def not_the_release(s: Situation) -> Finding | None:
+    """Evicted, preempted, lost with its node, no room: wait, never blame."""
+    pods = [p for p in s.new_pods if p.outside or not p.scheduled]
+    if not pods:
+        return None
+    what = pods[0].outside or "no node has room for it"
+    return Finding(Severity.WAIT, Reason.NOT_THE_RELEASE, f"{_named(pods)}: {what}; that is not the release's fault")
+
+
+CHECKS: tuple[Check, ...] = (
+    crash_loop,
+    cannot_start,
+    image_pull,
+    out_of_memory,
+    crashed,
+    unready,
+    never_ready,
+    not_the_release,
+)
+
+
+def findings(s: Situation) -> tuple[Finding, ...]:
+    """All findings, the gravest first."""
+    found = [f for check in CHECKS if (f := check(s))]
+    return tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def _waiting(pods: Iterable[Pod], reasons: set[str]) -> list[Pod]:
+    return [p for p in pods if reasons & set(p.waiting)]
+
+
+def _reasons(pods: Iterable[Pod], reasons: set[str]) -> str:
+    return ", ".join(sorted({r for p in pods for r in p.waiting if r in reasons}))
+
+
+def _named(pods: list[Pod]) -> str:
+    names = sorted(p.name for p in pods)
+    more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+    return f"pod {names[0]}{more}"
+
+
+def _fail(reason: Reason, pods: list[Pod], what: str) -> Finding:
+    return Finding(Severity.FAIL, reason, f"{_named(pods)} of the new version {what}")
+
+
+def _extend(reason: Reason, pods: list[Pod], what: str) -> Finding:
+    return Finding(Severity.EXTEND, reason, f"{_named(pods)} of the new version {what}")

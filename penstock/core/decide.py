@@ -1,0 +1,213 @@
+"""decide(observation) → Decision: the rules of a rollout, in order. The first that has something to say wins.
+
+Before the phase itself come the rules that end a rollout or put the record right, for these hold in every phase.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from penstock.core import keys
+from penstock.core.checks import Severity, findings
+from penstock.core.decision import Decision, Patch
+from penstock.core.draft import released
+from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero
+from penstock.core.observation import Observation
+from penstock.core.plan import Plan, plan
+from penstock.core.reasons import Reason
+from penstock.core.record import Record, RecordError, decode, superseded
+from penstock.core.requests import requested
+from penstock.core.rollout import Phase
+from penstock.core.situation import Situation
+from penstock.core.units import AnnotationError
+from penstock.core.workloads import deployment as workload
+from penstock.core.workloads.deployment import POLL, patch, quiet
+
+Rule = Callable[[Situation], Decision | None]
+
+
+def decide(seen: Observation) -> Decision:
+    """What to do now about one workload. Pure: the same observation gives the same decision."""
+    text = seen.deployment.annotations.get(keys.RECORD)
+    if text is None:
+        return workload.leftovers(seen)
+    try:
+        record = decode(text)
+    except RecordError as error:
+        return Decision(Reason.BAD_RECORD, f"{error}; nothing is changed until a version that can read it runs")
+    if record.uid != seen.deployment.uid:
+        return _foreign(seen, record)
+    chosen, problem = _plan(seen)
+    s = Situation(seen, record, chosen, problem)
+    decision = next(d for rule in RULES if (d := rule(s)) is not None)
+    exposed = sum(rs.replicas for rs in s.others)
+    return replace(
+        decision, step=record.step, steps=len(s.exposures), phase=record.phase, exposed=exposed, allowed=_allowed(s)
+    )
+
+
+def _allowed(s: Situation) -> int:
+    if s.record.phase is Phase.FINISHING:
+        return s.replicas
+    return s.record.target if s.replicas == s.record.replicas else s.k if s.record.target else 0
+
+
+def _plan(seen: Observation) -> tuple[Plan, str]:
+    """The plan, or the defaults together with what is wrong: then nothing is opened."""
+    try:
+        return plan(seen.deployment.annotations, seen.namespace_annotations), ""
+    except AnnotationError as error:
+        return Plan(), f"annotation {error}"
+
+
+def _foreign(seen: Observation, record: Record) -> Decision:
+    """A copy of another object, admitted while the webhook was away: that one's fields in force are undone."""
+    draft = replace(released(seen.deployment.managed, record, record.saved), label=workload.LEFT)
+    return Decision(Reason.RELEASED, "the record is another object's (a backup); its fields are restored", Patch(draft))
+
+
+def another_leads(s: Situation) -> Decision | None:
+    if s.record.epoch > s.seen.epoch:
+        return Decision(Reason.FORMER_LEADER, "another controller has taken over this rollout", shown=False)
+    if 0 < s.record.epoch < s.seen.epoch:  # the new leader's mark comes before anything it does
+        return quiet("this controller takes over", patch(s, s.record, s.deployment.fields))
+    return None
+
+
+def opted_out(s: Situation) -> Decision | None:
+    own = s.deployment.labels.get(keys.ENABLED)
+    if own == "false" or (own != "true" and s.seen.namespace_labels.get(keys.ENABLED) != "true"):
+        return workload.release(s, Reason.RELEASED, "opted out; every field is as its owner had it")
+    return None
+
+
+def lost_label(s: Situation) -> Decision | None:
+    """Label removed by hand: while paused it comes back; together with a resume it is the way out that the step
+    lock names, and the rest of the fields follows."""
+    if keys.ROLLOUT in s.deployment.labels:
+        return None
+    if s.paused or s.record.phase in (Phase.OPENING, Phase.FINISHING):
+        return quiet("our label is put back", patch(s, s.record, s.deployment.fields))
+    return workload.release(s, Reason.RELEASED, "released by removing the label; every field is as its owner had it")
+
+
+def declared_changed(s: Situation) -> Decision | None:
+    """The template is not the record's: a revert or a newer version that admission did not see."""
+    d, record = s.deployment, s.record
+    in_window = record.phase is Phase.RETREATING and keys.DECLARED in d.annotations
+    if d.template == record.declared or (d.template == record.stable and in_window):
+        return None
+    if d.template == record.stable:
+        return workload.release(s, Reason.REVERTED, "the stable version was declared again; the rollout is over")
+    fields = replace(d.fields, paused=True)
+    if record.failed and record.phase in (Phase.RETREATING, Phase.REJECTED) and d.loose == record.loose:
+        return quiet("the rejected version, restarted", patch(s, replace(record, declared=d.template), fields))
+    newer = superseded(record, d.template, d.loose, record.epoch + int(record.since))
+    message = "a newer version was declared; pods of the superseded one go first"
+    return Decision(Reason.SUPERSEDED, message, patch(s, newer, fields, notes={keys.DECLARED: None}), POLL)
+
+
+def stable_unknown(s: Situation) -> Decision | None:
+    """Gated in the middle of a native rollout, or the stable version has gone: the one with the most available pods
+    is the stable one from now on."""
+    gone = s.stable is None or (s.stable.replicas == 0 and s.superseded and not s.record.failed)
+    if not gone or s.record.phase is Phase.FINISHING:
+        return None
+    candidates = [rs for rs in s.seen.replicasets if rs.replicas > 0]
+    best = max(candidates, key=lambda rs: (rs.available, rs.ready, rs.created), default=None)
+    if best is None and s.replicas == 0:
+        return Decision(Reason.SCALED_TO_ZERO, "no pods are wanted; it goes on when the workload is scaled up")
+    if best is None or best.template == s.record.declared:
+        return workload.release(s, Reason.NO_STABLE, "no other version runs, there is nothing to compare with")
+    record = replace(s.record, stable=best.template, revision=best.revision)
+    return quiet(f"{best.name} is the stable version", patch(s, record, s.deployment.fields))
+
+
+def repaused(s: Situation) -> Decision | None:
+    """Held, yet not paused: somebody got past the guard while the webhook was dead."""
+    held = s.record.phase in (Phase.PENDING, Phase.BRAKING, Phase.HOLDING, Phase.REJECTED)
+    if not held or s.paused:
+        return None
+    message = "somebody resumed a held rollout; it is paused again"
+    return Decision(Reason.REPAUSED, message, patch(s, s.record, replace(s.deployment.fields, paused=True)), POLL)
+
+
+def in_phase(s: Situation) -> Decision:
+    return PHASES[s.record.phase](s)
+
+
+def pending(s: Situation) -> Decision:
+    if s.others:
+        return workload.retreat(s, Reason.SUPERSEDED, "pods of other versions go before the first step", restart=True)
+    if s.replicas == 0:
+        return scaled_to_zero(s)
+    if s.record.saved.paused:
+        return paused_by_user(s)
+    cleared = workload.clear_newer(s)
+    if cleared:
+        return cleared
+    if s.problem:
+        return bad_annotation(s)
+    if not s.exposures:
+        return workload.finish(s)
+    return workload.open_window(s, max(1, min(s.record.step, len(s.exposures))))
+
+
+def braking(s: Situation) -> Decision:
+    fault = failure(s)
+    if fault:
+        return fault
+    if s.n == 0 or s.n >= s.k:
+        return workload.unbrake(s)  # scaled meanwhile
+    if workload.brake_seen(s):
+        return workload.open_window(s, s.record.step)
+    return quiet(f"step {s.record.step}: waiting until every controller has seen the brake")
+
+
+def opening(s: Situation) -> Decision:
+    if s.paused or workload.window_settled(s):
+        return workload.close_window(s)
+    return quiet(f"step {s.record.step}: the native controller adds pods of the new version")
+
+
+def finishing(s: Situation) -> Decision:
+    if workload.complete(s):
+        return workload.end(s)
+    if s.record.saved.paused:
+        return paused_by_user(s)
+    found = [f for f in findings(s) if f.severity is Severity.FAIL]
+    if found and s.plan.on_failure == "rollback" and s.stable:
+        return workload.retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
+    message = found[0].message if found else f"all steps passed; all {s.replicas} pods get the new version"
+    return Decision(found[0].reason if found else Reason.FINISHING, message)
+
+
+def rejected(s: Situation) -> Decision:
+    if s.others:
+        record = replace(s.record, phase=Phase.RETREATING, since=s.now)
+        return quiet("pods of a rejected version appeared; they go", patch(s, record, s.deployment.fields))
+    if s.replicas == 0:
+        return workload.clear_newer(s) or Decision(Reason.REJECTED, workload.rejected_message(s))
+    return Decision(Reason.REJECTED, workload.rejected_message(s))
+
+
+RULES: tuple[Rule, ...] = (
+    another_leads,  # a former leader does nothing; a new one leaves its mark first
+    opted_out,  # the owner's word ends everything
+    lost_label,
+    declared_changed,  # revert, or a newer version
+    stable_unknown,
+    requested,  # a person's request is consumed, whatever comes of it
+    workload.give_back,  # before anything else is written: an apply of the owner must not fail
+    repaused,
+    in_phase,
+)
+
+PHASES: Mapping[Phase, Callable[[Situation], Decision]] = {
+    Phase.PENDING: pending,
+    Phase.BRAKING: braking,
+    Phase.OPENING: opening,
+    Phase.HOLDING: holding,
+    Phase.RETREATING: workload.retreating,
+    Phase.REJECTED: rejected,
+    Phase.FINISHING: finishing,
+}

@@ -1,0 +1,196 @@
+"""The hold: pods of a step run, and are judged. The first rule that has something to say wins; when none has, the
+step has passed.
+"""
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from penstock.core.checks import Finding, Severity, findings
+from penstock.core.decision import Decision
+from penstock.core.reasons import Reason
+from penstock.core.rollout import Phase
+from penstock.core.situation import Situation
+from penstock.core.workloads import deployment as workload
+from penstock.core.workloads.deployment import POLL, patch, quiet
+
+Rule = Callable[[Situation], Decision | None]
+
+
+def scaled_to_zero(s: Situation) -> Decision:
+    message = "no pods are wanted; it goes on when the workload is scaled up"
+    return workload.clear_newer(s) or Decision(Reason.SCALED_TO_ZERO, message)
+
+
+def paused_by_user(s: Situation) -> Decision:
+    name = f"{s.deployment.name} -n {s.deployment.namespace}"
+    message = f"paused by its user; it goes on after: kubectl rollout resume deployment {name}"
+    return Decision(Reason.PAUSED_BY_USER, message)
+
+
+def bad_annotation(s: Situation) -> Decision:
+    return Decision(Reason.BAD_ANNOTATION, f"{s.problem}; nothing advances until it is corrected")
+
+
+def failure(s: Situation) -> Decision | None:
+    """The verdict of the pod checks where it ends the release, or None."""
+    found = findings(s)
+    if not found or found[0].severity is not Severity.FAIL or s.overruled:
+        return None
+    return fail(s, found[0])
+
+
+def fail(s: Situation, finding: Finding) -> Decision:
+    """The release failed: taken back, or held where on-failure is pause."""
+    where = f"step {s.record.step} of {len(s.exposures)}"
+    if s.plan.on_failure == "rollback":
+        message = f"{where}: {finding.message}; the release is taken back"
+        return workload.retreat(s, finding.reason, message, failed=f"{where}: {finding.message}")
+    if s.record.failed:
+        return _held_failed(s)
+    record = replace(s.record, failed=f"{where}: {finding.message}", note=finding.reason, awaiting=True)
+    fields = workload.holding_fields(s)
+    return replace(
+        _held_failed(replace(s, record=record)), write=patch(s, replace(record, phase=Phase.HOLDING), fields)
+    )
+
+
+def _held_failed(s: Situation) -> Decision:
+    name = f"{s.deployment.name} -n {s.deployment.namespace}"
+    message = (
+        f"{s.record.failed}; held (on-failure: pause). Go on: penstock approve {name}; back: penstock abort {name}"
+    )
+    return Decision(Reason.HELD_FAILED, message)
+
+
+def holding(s: Situation) -> Decision:
+    return next(d for rule in HOLDING if (d := rule(s)) is not None)
+
+
+def scaled(s: Situation) -> Decision | None:
+    """Replicas changed: more new pods than the step means at the new size go, and the step is opened anew."""
+    if s.replicas == 0:
+        return scaled_to_zero(s)
+    promoted = s.stable is not None and s.stable.replicas == 0
+    most = s.record.target if s.replicas == s.record.replicas else s.k + 1
+    if not promoted and s.n <= most:
+        return None
+    message = f"{s.n} of {s.replicas} pods run the new version, step {s.record.step} allows {s.k}; it is opened anew"
+    return workload.retreat(s, Reason.SCALED, message, restart=True)
+
+
+def brake_amiss(s: Situation) -> Decision | None:
+    """With few replicas the brake stays on while holding; it follows when their number changes."""
+    if s.braked == s.tight:
+        return None
+    return quiet("the brake follows the number of replicas", patch(s, s.record, workload.holding_fields(s)))
+
+
+def approval_noted(s: Situation) -> Decision | None:
+    """`awaiting` tells the webhook that `kubectl rollout resume` means yes; it follows the annotations."""
+    awaiting = s.awaits_approval or bool(s.record.failed and s.record.step not in s.record.approved)
+    if s.record.awaiting == awaiting:
+        return None
+    record = replace(s.record, awaiting=awaiting)
+    return quiet("whether a person is asked has changed", patch(s, record, s.deployment.fields))
+
+
+def held_failed(s: Situation) -> Decision | None:
+    waits = s.record.failed and s.record.step not in s.record.approved
+    return _held_failed(s) if waits else None
+
+
+def unreadable(s: Situation) -> Decision | None:
+    return bad_annotation(s) if s.problem else None
+
+
+def growing(s: Situation) -> Decision | None:
+    """Fewer new pods than the step means: the next window, once all that run are available."""
+    if s.n >= s.k:
+        return None
+    if s.record.saved.paused:
+        return paused_by_user(s)
+    if s.n == 0:
+        return workload.clear_newer(s) or workload.open_window(s, s.record.step)
+    if s.available < s.n:
+        return waiting_for_pods(s)
+    return workload.brake(s, s.record.step)
+
+
+def available(s: Situation) -> Decision | None:
+    return None if s.available >= s.n else waiting_for_pods(s)
+
+
+def waiting_for_pods(s: Situation) -> Decision:
+    found = findings(s)
+    ready = sum(p.ready for p in s.new_pods)
+    why = f" ({found[0].message})" if found else ""
+    message = f"step {s.record.step} of {len(s.exposures)}: waiting until {s.n} pods of the new version are available"
+    due = [s.now + s.deadline - (s.now - p.created) for p in s.new_pods if not p.ready]
+    wait = min([5.0 if ready else POLL * 5, *(max(0.1, d - s.now + 0.1) for d in due)])
+    return Decision(Reason.WAITING_FOR_PODS, message + why, wait=wait)
+
+
+def judging(s: Situation) -> Decision | None:
+    """The shortest stay, the findings that extend it, the metric checks, the person."""
+    found = () if s.overruled else findings(s)
+    begun = s.available_since
+    earliest, latest = begun + s.plan.step_time.min, begun + s.plan.step_time.max
+    where = f"step {s.record.step} of {len(s.exposures)}: {s.n} of {s.replicas} pods run the new version"
+    if s.now < earliest:
+        return Decision(Reason.JUDGING, f"{where}, judged until {clock(earliest)}", wait=earliest - s.now + 0.05)
+    if found and (found[0].severity is Severity.WAIT or s.now < latest):
+        wait = max(1.0, latest - s.now + 0.05)
+        return Decision(found[0].reason, f"{where}; watched until {clock(latest)}: {found[0].message}", wait=wait)
+    if s.plan.metrics:
+        return without_data(s, where, latest)
+    if s.awaits_approval:
+        name = f"{s.deployment.name} -n {s.deployment.namespace}"
+        message = f"{where} and are healthy; approval is awaited: penstock approve {name}"
+        return Decision(Reason.AWAITING_APPROVAL, message)
+    return None
+
+
+def without_data(s: Situation, where: str, latest: float) -> Decision | None:
+    """Metric checks are configured and this version has no source for them: no data is never a pass."""
+    names = ", ".join(s.plan.metrics)
+    if s.now < latest:
+        message = f"{where}; no data for {names}, waiting until {clock(latest)}"
+        return Decision(Reason.NO_DATA, message, wait=latest - s.now + 0.05)
+    if s.plan.on_inconclusive == "advance":
+        return None
+    if s.plan.on_inconclusive == "rollback":
+        return workload.retreat(s, Reason.INCONCLUSIVE, f"{where}; no data for {names}", failed=f"no data for {names}")
+    name = f"{s.deployment.name} -n {s.deployment.namespace}"
+    if s.record.step in s.record.approved:
+        return None
+    message = f"{where}; no data for {names}, held. Go on: penstock approve {name}; back: penstock abort {name}"
+    return Decision(Reason.INCONCLUSIVE, message)
+
+
+def next_step(s: Situation) -> Decision:
+    if s.record.saved.paused:
+        return paused_by_user(s)
+    following = [i for i, e in enumerate(s.exposures, 1) if i > s.record.step and e.pods > s.n]
+    if not following or s.n >= s.replicas:
+        return workload.finish(s)
+    return workload.brake(s, following[0])
+
+
+def clock(moment: float) -> str:
+    """A time of day in UTC, for messages that must not change from look to look."""
+    seconds = int(moment) % 86400
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"
+
+
+HOLDING: tuple[Rule, ...] = (
+    scaled,
+    failure,  # a hard fault ends it at once, no minimum time
+    brake_amiss,
+    approval_noted,
+    held_failed,
+    unreadable,
+    growing,
+    available,
+    judging,
+    next_step,
+)
