@@ -1,0 +1,66 @@
+"""Where the credentials are, decided before anything heavy is imported.
+
+The order is kubectl's: the flag, $KUBECONFIG (several files are merged), ~/.kube/config, then the ServiceAccount of
+the pod. `kubernetes` reads $KUBECONFIG when it is imported, so its own default is the value of some earlier moment;
+hence the path is always handed over. A path that was named and does not exist is an error, never a fall-through to
+another cluster.
+"""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from penstock.kube.errors import NotConfigured
+
+MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
+"""Where the kubelet mounts the ServiceAccount's token, the CA certificate and the namespace's name."""
+
+
+@dataclass(frozen=True)
+class Kubeconfig:
+    """One file or several, separated as in $PATH; the context is the current one unless named."""
+
+    path: str
+    context: str | None = None
+
+
+@dataclass(frozen=True)
+class InCluster:
+    """The ServiceAccount of the pod we run in."""
+
+
+def find(
+    kubeconfig: str | None = None,
+    context: str | None = None,
+    environ: Mapping[str, str] = os.environ,
+    mounted: Path = MOUNTED,
+) -> Kubeconfig | InCluster:
+    """What to connect with, or NotConfigured with all places that were looked at."""
+    for origin, path in (("--kubeconfig", kubeconfig), ("$KUBECONFIG", environ.get("KUBECONFIG"))):
+        if path:
+            return Kubeconfig(_existing(origin, path), context)
+    default = Path(environ.get("HOME") or "/").expanduser() / ".kube" / "config"
+    if default.is_file():
+        return Kubeconfig(str(default), context)
+    if context is None and environ.get("KUBERNETES_SERVICE_HOST") and (mounted / "token").is_file():
+        return InCluster()
+    raise NotConfigured(
+        f"no cluster to talk to: no --kubeconfig, $KUBECONFIG is not set, {default} does not exist"
+        + ("" if context else ", and this is not a pod with a ServiceAccount token")
+    )
+
+
+def own_namespace(mounted: Path = MOUNTED) -> str:
+    """The pod's namespace; it may be missing where a token was mounted by hand."""
+    try:
+        return (mounted / "namespace").read_text().strip() or "default"
+    except OSError:
+        return "default"
+
+
+def _existing(origin: str, path: str) -> str:
+    files = [part for part in path.split(os.pathsep) if part]
+    if not any(Path(part).expanduser().is_file() for part in files):
+        raise NotConfigured(f"{origin} names {path}, which does not exist")
+    return path
