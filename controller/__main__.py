@@ -1,0 +1,64 @@
+"""`python -m controller`: leads its shard, steps every active rollout, keeps the webhook's certificates."""
+
+import asyncio
+import contextlib
+import signal
+
+import click
+
+from controller.loop import lead
+from controller.settings import Settings
+from controller.telemetry import Telemetry, configure_logs, serve_metrics
+from penstock import __version__
+from penstock.kube import Client, Lease, hold
+
+
+def _listed(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
+    return tuple(item.strip() for item in value.split(",") if item.strip())
+
+
+@click.command(context_settings={"auto_envvar_prefix": "PENSTOCK", "show_default": True})
+@click.option("--kubeconfig", default="", help="Path; else $KUBECONFIG, else the pod's ServiceAccount.")
+@click.option("--namespace", default="penstock-system", help="Namespace of the leases and the certificate Secret.")
+@click.option("--namespaces", default="", callback=_listed, help="Limit to these, comma separated.")
+@click.option("--identity", default=Settings().identity, help="Name in the lease.")
+@click.option("--metrics-port", default=9090, type=click.IntRange(0, 65535), help="0: none.")
+@click.option("--webhook-names", default="webhook.penstock-system.svc", callback=_listed, help="Certificate names.")
+@click.option("--without-certs", is_flag=True, help="Do not run the certificate authority.")
+@click.version_option(__version__)
+def main(**flags: object) -> None:
+    """Open releases one step at a time and judge each step."""
+    configure_logs()
+    with contextlib.suppress(asyncio.CancelledError):
+        asyncio.run(run(Settings(**flags)))  # type: ignore[arg-type]  # click has converted them
+
+
+async def run(settings: Settings) -> None:
+    """Work until SIGTERM or the loss of the lease, then release it and end."""
+    this = asyncio.current_task()
+    assert this is not None
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, this.cancel)
+    telemetry = Telemetry()
+    async with Client.connect(settings.kubeconfig or None, user_agent=f"penstock-controller/{__version__}") as client:
+        client.on_write = telemetry.wrote
+        async with asyncio.TaskGroup() as group:
+            if settings.metrics_port:
+                group.create_task(serve_metrics(settings.metrics_port, telemetry))
+
+            async def work(lease: Lease) -> None:
+                await lead(client, settings, lease, telemetry)
+
+            group.create_task(hold(client, settings.namespace, settings.lease, settings.identity, work))
+            if not settings.without_certs:
+                group.create_task(_certificates(client, settings))
+
+
+async def _certificates(client: Client, settings: Settings) -> None:
+    from certs import authority_task  # cryptography is not needed where another replica keeps them
+
+    await authority_task(client, settings.namespace, settings.webhook_names, settings.identity)
+
+
+if __name__ == "__main__":
+    main()

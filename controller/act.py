@@ -1,0 +1,135 @@
+"""Carries out a decision: its one write, then the sentence for people in condition and Event.
+
+Every write tests the resourceVersion that was looked at, so a write on an old view fails by itself. The condition
+and the Event are told after the write, and a crash in between is mended at the next look: the condition is
+compared, the Event's name is made from what it says, so it cannot come twice.
+"""
+
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from typing import Any
+
+from controller.observe import Sight
+from penstock.core import keys, patch
+from penstock.core.decision import Clean, Decision, Delete, Empty, Patch, Unmark
+from penstock.core.guard import record_of
+from penstock.core.patch import Path
+from penstock.core.reasons import QUIET, WARNINGS, Reason
+from penstock.core.template import digest
+from penstock.kube import Client, Conflict, NotFound, objects
+
+Object = dict[str, Any]
+
+MANAGED = {"fieldManager": keys.MANAGER}
+ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.REVERTED, Reason.NO_STABLE})
+"""Decisions after which no condition is shown: a True left from the last release would answer `kubectl wait`."""
+
+VERSION_PATH = ("metadata", "resourceVersion")
+
+
+async def write(client: Client, sight: Sight, decision: Decision) -> bool:
+    """Carry out the decision's write. False where there was nothing left to do."""
+    meta = sight.deployment["metadata"]
+    namespace, path = meta["namespace"], objects.deployment(meta["namespace"], meta["name"])
+    match decision.write:
+        case Patch(draft):
+            return await _patch(client, path, sight.deployment, draft.operations(sight.deployment))
+        case Empty(name):
+            return await _replicaset(client, namespace, sight.replicasets[name], [(("spec", "replicas"), 0)])
+        case Clean(name):
+            wanted = [(("metadata", "annotations", key), None) for key in keys.COPIED]
+            return await _replicaset(client, namespace, sight.replicasets[name], wanted)
+        case Delete(name, uid):
+            await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
+        case Unmark():
+            body = {"status": {"conditions": [{"type": keys.CONDITION, "$patch": "delete"}]}}
+            await client.strategic(objects.status(path), body, **MANAGED)
+        case None:
+            return False
+    return True
+
+
+async def _replicaset(client: Client, namespace: str, replicaset: Object, wanted: Iterable[tuple[Path, Any]]) -> bool:
+    path = objects.replicaset(namespace, objects.name(replicaset))
+    return await _patch(client, path, replicaset, patch.operations(replicaset, wanted))
+
+
+async def _patch(client: Client, path: str, obj: Object, operations: tuple[patch.Operation, ...]) -> bool:
+    if not operations:
+        return False
+    guard = patch.test(VERSION_PATH, obj["metadata"]["resourceVersion"])
+    await client.patch(path, [guard, *operations], **MANAGED)
+    return True
+
+
+async def _delete(client: Client, path: str, uid: str, replicaset: Object) -> None:
+    with suppress(NotFound):
+        await client.delete(path, uid=uid, resource_version=objects.version(replicaset))
+
+
+async def tell(client: Client, sight: Sight, decision: Decision, instance: str) -> None:
+    """Show the decision to people: the condition where it changed, and an Event where it tells of a change."""
+    if not decision.shown:
+        return
+    if decision.reason not in ENDS:
+        await _condition(client, sight.deployment, decision)
+    if decision.reason not in QUIET:
+        await _event(client, sight.deployment, decision, instance)
+
+
+async def _condition(client: Client, deployment: Object, decision: Decision) -> None:
+    status = "False" if decision.reason is Reason.REJECTED else "Unknown"
+    known = [c for c in (deployment.get("status") or {}).get("conditions") or [] if c["type"] == keys.CONDITION]
+    before = known[0] if known else {}
+    if (before.get("reason"), before.get("message"), before.get("status")) == (
+        decision.reason,
+        decision.message,
+        status,
+    ):
+        return
+    now = objects.rfc3339(int(time.time()))
+    changed = before.get("lastTransitionTime", now) if before.get("status") == status else now
+    condition = {
+        "type": keys.CONDITION,
+        "status": status,
+        "reason": decision.reason,
+        "message": decision.message,
+        "lastUpdateTime": now,
+        "lastTransitionTime": changed,
+    }
+    meta = deployment["metadata"]
+    path = objects.status(objects.deployment(meta["namespace"], meta["name"]))
+    await client.strategic(path, {"status": {"conditions": [condition]}}, **MANAGED)
+
+
+async def _event(client: Client, deployment: Object, decision: Decision, instance: str) -> None:
+    meta = deployment["metadata"]
+    identity = digest([meta["uid"], rollout_of(deployment), decision.reason, decision.message])
+    body = {
+        "apiVersion": "events.k8s.io/v1",
+        "kind": "Event",
+        "metadata": {"name": f"{meta['name'][:230]}.{identity}", "namespace": meta["namespace"]},
+        "eventTime": objects.rfc3339(time.time()),
+        "reportingController": "penstock.dev/controller",
+        "reportingInstance": instance[:128],
+        "action": "Rollout",
+        "reason": decision.reason,
+        "type": "Warning" if decision.reason in WARNINGS else "Normal",
+        "note": decision.message[:1000],
+        "regarding": {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "namespace": meta["namespace"],
+            "name": meta["name"],
+            "uid": meta["uid"],
+        },
+    }
+    with suppress(Conflict):  # told already, perhaps by the process before this one
+        await client.post(objects.events(meta["namespace"]), body)
+
+
+def rollout_of(deployment: Object) -> str:
+    """What tells two rollouts of one Deployment apart, for the names of Events."""
+    record = record_of(deployment)
+    return record.id if record else ""

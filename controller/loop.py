@@ -1,0 +1,232 @@
+"""The control loop: one watch on active rollouts, one task for each of them.
+
+Idle workloads cost nothing: only Deployments with our label are watched. A task looks, decides, acts and waits for
+the next event or due time; it knows nothing that is not in the cluster, so it may die at any line (crash-only).
+"""
+
+import asyncio
+import random
+from contextlib import suppress
+from dataclasses import replace
+from typing import Any
+
+import structlog
+
+from controller.act import tell, write
+from controller.observe import Sight, Watcher
+from controller.settings import Settings
+from controller.telemetry import Telemetry
+from penstock.core import keys
+from penstock.core.decide import decide
+from penstock.core.decision import RESYNC, Decision
+from penstock.core.guard import active, annotation
+from penstock.core.observation import Observation
+from penstock.core.ownership import entries, ours
+from penstock.core.reasons import Reason
+from penstock.core.record import Record
+from penstock.kube import ApiError, Client, Conflict, Lease, NotFound, Reflector, objects
+from penstock.kube.transport import PARTIAL_LIST
+
+Object = dict[str, Any]
+log = structlog.get_logger()
+
+SETTLE = 0.3
+"""Seconds to wait for the event of our own write before looking again anyway."""
+
+BUG_PAUSE = 30.0
+"""Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
+
+
+REVERTED = "the stable version was declared again; the rollout is over"
+RELEASED = "opted out; every field is as its owner had it"
+
+
+class LeaseLost(Exception):
+    """We may not write any more; the process ends."""
+
+
+async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry) -> None:
+    """Step every active rollout of the shard while the lease is held."""
+    telemetry.leader.set(1)
+    try:
+        async with asyncio.TaskGroup() as group:
+            shard = Shard(client, settings, lease, telemetry, group)
+            for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
+                reflector = Reflector(client, path, {"labelSelector": keys.ROLLOUT}, shard.changed)
+                group.create_task(reflector.run())
+                await reflector.synced.wait()
+                await shard.find_unlabelled(path)
+            telemetry.ready = True
+            log.info("leading", lease=settings.lease, identity=settings.identity)
+    finally:
+        telemetry.leader.set(0)
+        telemetry.ready = False
+
+
+class Shard:
+    """The active rollouts of one controller."""
+
+    def __init__(
+        self, client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, group: asyncio.TaskGroup
+    ) -> None:
+        self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
+        self._group = group
+        self._rollouts: dict[str, Rollout] = {}
+
+    def changed(self, key: str, old: Object | None, new: Object | None) -> None:
+        """An event of the watch on active rollouts."""
+        rollout = self._rollouts.get(key)
+        if rollout is None and new is not None:
+            self.start(key, new)
+        elif rollout is not None:
+            rollout.saw(new, old)
+
+    def start(self, key: str, deployment: Object) -> None:
+        """Begin to look after one Deployment."""
+        rollout = Rollout(self, deployment)
+        self._rollouts[key] = rollout
+        self.telemetry.active.set(len(self._rollouts))
+        task = self._group.create_task(rollout.run(), name=key)
+        task.add_done_callback(lambda _: self._ended(key, rollout))
+
+    def _ended(self, key: str, rollout: "Rollout") -> None:
+        if self._rollouts.get(key) is rollout:
+            del self._rollouts[key]
+        self.telemetry.active.set(len(self._rollouts))
+        self.telemetry.forget(rollout.namespace, rollout.name)
+        if rollout.again is not None:  # a new rollout began while the last one was cleared away
+            self.start(key, rollout.again)
+
+    async def find_unlabelled(self, path: str) -> None:
+        """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived."""
+        token: str | None = ""
+        while token is not None:
+            page = await self.client.get(path, accept=PARTIAL_LIST, limit=500, **({"continue": token} if token else {}))
+            for item in page["items"]:
+                key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
+                if key not in self._rollouts and (annotation(item, keys.RECORD) or any(map(ours, entries(item)))):
+                    path_of_one = objects.deployment(item["metadata"]["namespace"], item["metadata"]["name"])
+                    self.start(key, await self.client.get(path_of_one))
+            token = page["metadata"].get("continue") or None
+
+
+class Rollout:
+    """One Deployment whose rollout is active."""
+
+    def __init__(self, shard: Shard, deployment: Object) -> None:
+        meta = deployment["metadata"]
+        self.shard, self.namespace, self.name = shard, meta["namespace"], meta["name"]
+        self.again: Object | None = None
+        self._latest = deployment
+        self._record: Record | None = active(deployment)
+        self._left = keys.ROLLOUT not in (meta.get("labels") or {})
+        self._wake = asyncio.Event()
+        self._watcher = Watcher(shard.client, deployment, self._wake.set)
+        self._told: tuple[Reason, str] | None = None
+        self._failures = 0
+        self._step = 0
+        self._over = False
+
+    def saw(self, new: Object | None, old: Object | None) -> None:
+        """The Deployment changed, or (None) left our watch: its label or it itself has gone."""
+        self._left = new is None
+        if new is not None:
+            self._latest = new
+            self._record = active(new) or self._record
+            self.again = new if self._over else None
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look, decide, act, wait; until nothing is left of the rollout."""
+        structlog.contextvars.bind_contextvars(namespace=self.namespace, name=self.name)
+        watching = asyncio.create_task(self._watcher.run())
+        try:
+            await self._watcher.synced()
+            while not self._over:
+                self._wake.clear()
+                wait = await self._guarded_look()
+                if not self._over:
+                    await self._sleep(wait)
+        finally:
+            watching.cancel()
+
+    async def _sleep(self, seconds: float) -> None:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._wake.wait(), min(seconds, RESYNC))
+
+    async def _guarded_look(self) -> float:
+        """One look; an error of the API server is waited out, longer each time."""
+        try:
+            wait = await self._look()
+        except NotFound:
+            self._over = True
+            return 0.0
+        except Conflict:
+            self.shard.telemetry.errors.labels("conflict").inc()
+            return random.uniform(0.02, 0.1)
+        except ApiError as error:
+            self._failures += 1
+            self.shard.telemetry.errors.labels(type(error).__name__).inc()
+            log.warning("look failed", error=str(error), failures=self._failures)
+            backoff = min(30.0, 0.5 * 2**self._failures) * random.uniform(0.8, 1.2)
+            await asyncio.sleep(error.retry_after or backoff)
+            return 0.0
+        except (LeaseLost, asyncio.CancelledError):
+            raise
+        except Exception:  # one workload's bug must not stop the others; it is logged whole and counted
+            self.shard.telemetry.errors.labels("bug").inc()
+            log.exception("look failed by an error of ours")
+            return BUG_PAUSE
+        self._failures = 0
+        return wait
+
+    async def _look(self) -> float:
+        epoch = self.shard.lease.transitions + 1
+        sight = await self._watcher.cached(self._latest, epoch)
+        decision = decide(sight.seen)
+        if decision.write is not None or self._left:
+            sight = await self._watcher.fresh(self.name, epoch)
+            decision = decide(sight.seen)
+        decision = self._ended_by_admission(sight.seen, decision)
+        self._note(decision)
+        if decision.over:
+            await self._tell(sight, decision)
+            self._over = True
+            return 0.0
+        written = await self._write(sight, decision)
+        await self._tell(sight, decision)
+        return min(decision.wait, SETTLE) if written else decision.wait
+
+    def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:
+        """The webhook ends rollouts by itself, on a revert or an opt-out; this is where people are told."""
+        record, self._record = self._record, None if self._left else self._record
+        if not self._left or record is None or keys.RECORD in seen.deployment.annotations:
+            return decision
+        if seen.deployment.template == record.stable:
+            return replace(decision, reason=Reason.REVERTED, message=REVERTED, shown=True)
+        return replace(decision, reason=Reason.RELEASED, message=RELEASED, shown=True)
+
+    async def _write(self, sight: Sight, decision: Decision) -> bool:
+        if decision.write is None:
+            return False
+        if not self.shard.lease.fresh():
+            raise LeaseLost
+        return await write(self.shard.client, sight, decision)
+
+    async def _tell(self, sight: Sight, decision: Decision) -> None:
+        said = (decision.reason, decision.message)
+        if decision.shown and said != self._told:
+            await tell(self.shard.client, sight, decision, self.shard.settings.identity)
+            self._told = said
+
+    def _note(self, decision: Decision) -> None:
+        """Metrics always; a log line where the decision says something new, or writes."""
+        if decision.step != self._step:
+            self._step = decision.step
+            self._watcher.flaps.clear()
+        self.shard.telemetry.decided(self.namespace, self.name, decision)
+        if decision.write is None and (decision.reason, decision.message) == self._told:
+            return
+        self.shard.telemetry.decisions.labels(decision.reason).inc()
+        kind = type(decision.write).__name__ if decision.write else None
+        log.info(decision.message, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)

@@ -1,0 +1,31 @@
+"""What the controller is told when it starts; each flag is also an environment variable PENSTOCK_<FLAG>."""
+
+import os
+import socket
+
+import msgspec
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True):
+    """Flags of `python -m controller`."""
+
+    kubeconfig: str = ""
+    """Path; empty: $KUBECONFIG, else the pod's own ServiceAccount."""
+    namespace: str = "penstock-system"
+    """Where the leases and the certificate Secret live."""
+    namespaces: tuple[str, ...] = ()
+    """Namespaces this controller is limited to; empty: all."""
+    identity: str = f"{socket.gethostname()}-{os.getpid()}"
+    """Its name in the lease."""
+    metrics_port: int = 9090
+    """Plain HTTP with /metrics, /healthz, /readyz; 0: none."""
+    webhook_names: tuple[str, ...] = ("webhook.penstock-system.svc",)
+    """Names and addresses that the webhook's certificate is for."""
+    without_certs: bool = False
+    """Do not run the certificate authority."""
+
+    @property
+    def lease(self) -> str:
+        """One leader per shard: a controller limited to namespaces has a lease of its own."""
+        shard = "-".join(sorted(self.namespaces))
+        return f"penstock-controller-{shard}"[:253] if shard else "penstock-controller"
