@@ -12,14 +12,14 @@ from typing import Any
 
 import structlog
 
-from controller.act import tell, write
+from controller.act import ENDS, tell, write
 from controller.observe import Sight, Watcher
 from controller.settings import Settings
 from controller.telemetry import Telemetry
 from penstock.core import keys
 from penstock.core.decide import decide
 from penstock.core.decision import RESYNC, Decision
-from penstock.core.guard import active, annotation
+from penstock.core.guard import active, annotation, record_of
 from penstock.core.observation import Observation
 from penstock.core.ownership import entries, ours
 from penstock.core.reasons import Reason
@@ -126,6 +126,8 @@ class Rollout:
         self._failures = 0
         self._step = 0
         self._over = False
+        self._ended = ""
+        """Id of the rollout whose end this process itself has decided and told."""
 
     def saw(self, new: Object | None, old: Object | None) -> None:
         """The Deployment changed, or (None) left our watch: its label or it itself has gone."""
@@ -200,7 +202,7 @@ class Rollout:
     def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:
         """The webhook ends rollouts by itself, on a revert or an opt-out; this is where people are told."""
         record, self._record = self._record, None if self._left else self._record
-        if not self._left or record is None or keys.RECORD in seen.deployment.annotations:
+        if not self._left or record is None or record.id == self._ended or keys.RECORD in seen.deployment.annotations:
             return decision
         if seen.deployment.template == record.stable:
             return replace(decision, reason=Reason.REVERTED, message=REVERTED, shown=True)
@@ -218,6 +220,9 @@ class Rollout:
         if decision.shown and said != self._told:
             await tell(self.shard.client, sight, decision, self.shard.settings.identity)
             self._told = said
+        if decision.reason in ENDS:
+            record = record_of(sight.deployment)
+            self._ended = record.id if record else self._ended
 
     def _note(self, decision: Decision) -> None:
         """Metrics always; a log line where the decision says something new, or writes."""

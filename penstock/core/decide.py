@@ -24,6 +24,9 @@ from penstock.core.workloads.deployment import POLL, patch, quiet
 
 Rule = Callable[[Situation], Decision | None]
 
+HELD = frozenset({Phase.PENDING, Phase.BRAKING, Phase.HOLDING, Phase.REJECTED})
+"""Phases in which `paused: true` is in force."""
+
 
 def decide(seen: Observation) -> Decision:
     """What to do now about one workload. Pure: the same observation gives the same decision."""
@@ -73,6 +76,13 @@ def another_leads(s: Situation) -> Decision | None:
     return None
 
 
+def leaving(s: Situation) -> Decision | None:
+    """Released already: nothing else is decided any more."""
+    if s.record.phase is not Phase.LEAVING:
+        return None
+    return workload.give_back(s) or workload.leave(s)
+
+
 def opted_out(s: Situation) -> Decision | None:
     own = s.deployment.labels.get(keys.ENABLED)
     if own == "false" or (own != "true" and s.seen.namespace_labels.get(keys.ENABLED) != "true"):
@@ -85,7 +95,7 @@ def lost_label(s: Situation) -> Decision | None:
     lock names, and the rest of the fields follows."""
     if keys.ROLLOUT in s.deployment.labels:
         return None
-    if s.paused or s.record.phase in (Phase.OPENING, Phase.FINISHING):
+    if s.paused or s.record.phase not in HELD:
         return quiet("our label is put back", patch(s, s.record, s.deployment.fields))
     return workload.release(s, Reason.RELEASED, "released by removing the label; every field is as its owner had it")
 
@@ -124,8 +134,7 @@ def stable_unknown(s: Situation) -> Decision | None:
 
 def repaused(s: Situation) -> Decision | None:
     """Held, yet not paused: somebody got past the guard while the webhook was dead."""
-    held = s.record.phase in (Phase.PENDING, Phase.BRAKING, Phase.HOLDING, Phase.REJECTED)
-    if not held or s.paused:
+    if s.record.phase not in HELD or s.paused:
         return None
     message = "somebody resumed a held rollout; it is paused again"
     return Decision(Reason.REPAUSED, message, patch(s, s.record, replace(s.deployment.fields, paused=True)), POLL)
@@ -192,6 +201,7 @@ def rejected(s: Situation) -> Decision:
 
 RULES: tuple[Rule, ...] = (
     another_leads,  # a former leader does nothing; a new one leaves its mark first
+    leaving,
     opted_out,  # the owner's word ends everything
     lost_label,
     declared_changed,  # revert, or a newer version
@@ -210,4 +220,5 @@ PHASES: Mapping[Phase, Callable[[Situation], Decision]] = {
     Phase.RETREATING: workload.retreating,
     Phase.REJECTED: rejected,
     Phase.FINISHING: finishing,
+    Phase.LEAVING: workload.leave,
 }

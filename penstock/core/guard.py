@@ -53,8 +53,9 @@ def record_of(obj: Object | None) -> Record | None:
 
 
 def active(obj: Object | None) -> Record | None:
-    """The record that counts: valid, and together with our label."""
-    return record_of(obj) if label(obj, keys.ROLLOUT) else None
+    """The record that counts: valid, together with our label, and not of a rollout that has been released."""
+    record = record_of(obj) if label(obj, keys.ROLLOUT) else None
+    return record if record and record.phase is not Phase.LEAVING else None
 
 
 def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outcome:

@@ -6,12 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from penstock.core.checks import Finding, Severity, findings
-from penstock.core.decision import Decision
+from penstock.core.decision import RESYNC, Decision
 from penstock.core.reasons import Reason
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.core.workloads import deployment as workload
-from penstock.core.workloads.deployment import POLL, patch, quiet
+from penstock.core.workloads.deployment import patch, quiet
 
 Rule = Callable[[Situation], Decision | None]
 
@@ -122,11 +122,11 @@ def available(s: Situation) -> Decision | None:
 
 def waiting_for_pods(s: Situation) -> Decision:
     found = findings(s)
-    ready = sum(p.ready for p in s.new_pods)
     why = f" ({found[0].message})" if found else ""
     message = f"step {s.record.step} of {len(s.exposures)}: waiting until {s.n} pods of the new version are available"
-    due = [s.now + s.deadline - (s.now - p.created) for p in s.new_pods if not p.ready]
-    wait = min([5.0 if ready else POLL * 5, *(max(0.1, d - s.now + 0.1) for d in due)])
+    due = [p.created + s.deadline for p in s.new_pods if not p.ready]
+    due += [p.ready_since + (s.record.saved.min_ready or 0) for p in s.new_pods if p.ready]
+    wait = min((moment - s.now + 0.05 for moment in due if moment > s.now), default=RESYNC)
     return Decision(Reason.WAITING_FOR_PODS, message + why, wait=wait)
 
 

@@ -17,6 +17,7 @@ class Phase(enum.StrEnum):
     RETREATING = "Retreating"  # new pods are going; then Rejected, or Pending where another try follows
     REJECTED = "Rejected"  # taken back: all pods run the stable version, the declared one stays out
     FINISHING = "Finishing"  # every field is the user's again, the native controller completes
+    LEAVING = "Leaving"  # released: every field is the user's again, ownership goes back, then the record goes
 
 
 class Event(enum.StrEnum):
@@ -30,6 +31,7 @@ class Event(enum.StrEnum):
     CLEARED = "the superseded pods are gone"
     REFUSED = "the failed pods are gone"
     RETRIED = "a person asked for another try"
+    RELEASED = "opted out, reverted, or nothing to compare with"
 
 
 TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
@@ -53,7 +55,10 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
     },
     Phase.REJECTED: {Event.RETRIED: Phase.PENDING, Event.FAILED: Phase.RETREATING},
     Phase.FINISHING: {Event.FAILED: Phase.RETREATING},
+    Phase.LEAVING: {},
 }
+for _phase in Phase:
+    TRANSITIONS[_phase][Event.RELEASED] = Phase.LEAVING  # the owner's word ends a rollout in every phase
 
 LABELS: dict[Phase, str] = {
     Phase.PENDING: "stepping",
@@ -63,6 +68,7 @@ LABELS: dict[Phase, str] = {
     Phase.RETREATING: "stepping",
     Phase.REJECTED: "rejected",
     Phase.FINISHING: "finishing",
+    Phase.LEAVING: "finishing",
 }
 """Values of the label penstock.dev/rollout."""
 

@@ -111,9 +111,9 @@ class Situation:
 
     @property
     def k(self) -> int:
-        """New pods of the present step."""
+        """New pods of the present step; where no step is left at this size, as many as there are."""
         exposure = self.exposure(max(1, self.record.step))
-        return exposure.pods if exposure else self.replicas
+        return exposure.pods if exposure else self.n
 
     @cached_property
     def new_pods(self) -> tuple[Pod, ...]:

@@ -264,9 +264,14 @@ def end(s: Situation) -> Decision:
 
 
 def release(s: Situation, reason: Reason, message: str) -> Decision:
-    """Every field exactly as the user had it, at once; the rest follows (see leftovers)."""
-    draft = released(s.deployment.managed, s.record, s.record.saved)
-    return Decision(reason, message, Patch(replace(draft, label=LEFT)), POLL)
+    """Every field exactly as the user had it, at once. The record stays until their owners have them back too."""
+    record = replace(s.record, phase=after(s.record.phase, Event.RELEASED))
+    return Decision(reason, message, patch(s, record, s.record.saved, notes={keys.REQUEST: None}), POLL)
+
+
+def leave(s: Situation) -> Decision:
+    """The record of a released rollout goes; what is left of us follows (see leftovers)."""
+    return quiet("the record goes", Patch(Draft(label=LEFT, annotations=dict.fromkeys(keys.OUR_ANNOTATIONS))))
 
 
 def leftovers(seen: Observation) -> Decision:
