@@ -27,7 +27,22 @@ class Kubeconfig:
 
 @dataclass(frozen=True)
 class InCluster:
-    """The ServiceAccount of the pod we run in."""
+    """The ServiceAccount of the pod we run in, and where the kubelet says the API server is."""
+
+    host: str
+    port: str
+    mounted: Path = MOUNTED
+
+    @property
+    def path(self) -> str:
+        return str(self.mounted)
+
+    def namespace(self) -> str:
+        """The pod's own; it may be missing where a token was mounted by hand."""
+        try:
+            return (self.mounted / "namespace").read_text().strip() or "default"
+        except OSError:
+            return "default"
 
 
 def find(
@@ -40,23 +55,16 @@ def find(
     for origin, path in (("--kubeconfig", kubeconfig), ("$KUBECONFIG", environ.get("KUBECONFIG"))):
         if path:
             return Kubeconfig(_existing(origin, path), context)
-    default = Path(environ.get("HOME") or "/").expanduser() / ".kube" / "config"
+    default = Path(environ.get("HOME", "/")) / ".kube" / "config"
     if default.is_file():
         return Kubeconfig(str(default), context)
-    if context is None and environ.get("KUBERNETES_SERVICE_HOST") and (mounted / "token").is_file():
-        return InCluster()
+    host, port = environ.get("KUBERNETES_SERVICE_HOST"), environ.get("KUBERNETES_SERVICE_PORT")
+    if context is None and host and port and (mounted / "token").is_file():
+        return InCluster(host, port, mounted)
     raise NotConfigured(
         f"no cluster to talk to: no --kubeconfig, $KUBECONFIG is not set, {default} does not exist"
         + ("" if context else ", and this is not a pod with a ServiceAccount token")
     )
-
-
-def own_namespace(mounted: Path = MOUNTED) -> str:
-    """The pod's namespace; it may be missing where a token was mounted by hand."""
-    try:
-        return (mounted / "namespace").read_text().strip() or "default"
-    except OSError:
-        return "default"
 
 
 def _existing(origin: str, path: str) -> str:

@@ -12,6 +12,7 @@ loopback or in-cluster address sent there fails in ways that are hard to see.
 # ruff: noqa: ASYNC109 - a deadline as a keyword of every request cannot be forgotten, one around it can
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -24,6 +25,8 @@ from penstock.kube.lines import Lines
 
 if TYPE_CHECKING:
     from penstock.kube.connection import Connection
+
+log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
@@ -57,13 +60,16 @@ class Client:
     async def connect(
         cls, kubeconfig: str | None = None, context: str | None = None, user_agent: str = "penstock"
     ) -> AsyncIterator[Self]:
-        """A client for the cluster that `credentials.find` finds; sends nothing yet. Raises NotConfigured.
+        """A client for the cluster that `credentials.find` finds; sends nothing yet. Raises NotConfigured."""
+        async with cls.at(credentials.find(kubeconfig, context), user_agent) as client:
+            yield client
 
-        Without a deadline: a credentials plugin may be waiting for a person to log in.
-        """
+    @classmethod
+    @asynccontextmanager
+    async def at(cls, place: Kubeconfig | InCluster, user_agent: str = "penstock") -> AsyncIterator[Self]:
+        """The same for a known place. Without a deadline: a plugin may be waiting for a person to log in."""
         from penstock.kube.connection import Connection
 
-        place = credentials.find(kubeconfig, context)
         api, namespace = await _load(place, user_agent)
 
         async def reload() -> Any:
@@ -217,13 +223,12 @@ async def _load(place: Kubeconfig | InCluster, user_agent: str) -> tuple[Any, st
     configuration.disable_strict_ssl_verification = True
     try:
         if isinstance(place, InCluster):
-            namespace = _from_pod(configuration)
+            namespace = _from_pod(configuration, place)
         else:
             namespace = await _from_kubeconfig(configuration, place)
         api = ApiClient(configuration)
     except (ConfigException, yaml.YAMLError, *BROKEN) as error:
-        where = "the pod's ServiceAccount" if isinstance(place, InCluster) else place.path
-        raise NotConfigured(f"the credentials of {where} cannot be used: {error}") from error
+        raise NotConfigured(f"the credentials in {place.path} cannot be used: {error}") from error
     api.user_agent = user_agent
     return api, namespace
 
@@ -232,11 +237,27 @@ BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError)
 """What a malformed kubeconfig or certificate makes `kubernetes` raise, besides its own ConfigException."""
 
 
-def _from_pod(configuration: Any) -> str:
-    from kubernetes.aio.config import load_incluster_config
+def _from_pod(configuration: Any, place: InCluster) -> str:
+    from kubernetes.aio.config import ConfigException
+    from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
-    load_incluster_config(client_configuration=configuration)  # reads the token again every minute
-    return credentials.own_namespace()
+    loader = InClusterConfigLoader(
+        token_filename=str(place.mounted / "token"),
+        cert_filename=str(place.mounted / "ca.crt"),
+        environ={"KUBERNETES_SERVICE_HOST": place.host, "KUBERNETES_SERVICE_PORT": place.port},
+    )
+    loader.load_and_set(configuration)
+    read_again = configuration.refresh_api_key_hook  # does so once a minute
+
+    def refresh(configured: Any) -> None:
+        try:
+            read_again(configured)
+        except (ConfigException, OSError) as error:
+            log.warning("the token cannot be read again, the old one is still used: %s", error)
+        configured.refresh_api_key_hook = refresh  # the loader's hook puts itself back
+
+    configuration.refresh_api_key_hook = refresh
+    return place.namespace()
 
 
 async def _from_kubeconfig(configuration: Any, place: Kubeconfig) -> str:
