@@ -55,9 +55,9 @@ async def run(settings: Settings) -> None:
 
 
 async def _certificates(client: Client, settings: Settings) -> None:
-    from certs import authority_task  # cryptography is not needed where another replica keeps them
+    from certs import keep  # cryptography is not needed where another replica keeps them
 
-    await authority_task(client, settings.namespace, settings.webhook_names, settings.identity)
+    await keep(client, settings.namespace, settings.webhook_names, settings.identity)
 
 
 if __name__ == "__main__":

@@ -21,7 +21,6 @@ from penstock.kube import Client, Conflict, NotFound, objects
 
 Object = dict[str, Any]
 
-MANAGED = {"fieldManager": keys.MANAGER}
 ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.REVERTED, Reason.NO_STABLE})
 """Decisions after which no condition is shown: a True left from the last release would answer `kubectl wait`."""
 
@@ -44,7 +43,7 @@ async def write(client: Client, sight: Sight, decision: Decision) -> bool:
             await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
         case Unmark():
             body = {"status": {"conditions": [{"type": keys.CONDITION, "$patch": "delete"}]}}
-            await client.strategic(objects.status(path), body, **MANAGED)
+            await client.strategic(objects.status(path), body, fieldManager=keys.MANAGER)
         case None:
             return False
     return True
@@ -59,7 +58,7 @@ async def _patch(client: Client, path: str, obj: Object, operations: tuple[patch
     if not operations:
         return False
     guard = patch.test(VERSION_PATH, obj["metadata"]["resourceVersion"])
-    await client.patch(path, [guard, *operations], **MANAGED)
+    await client.patch(path, [guard, *operations], fieldManager=keys.MANAGER)
     return True
 
 
@@ -100,7 +99,7 @@ async def _condition(client: Client, deployment: Object, decision: Decision) -> 
     }
     meta = deployment["metadata"]
     path = objects.status(objects.deployment(meta["namespace"], meta["name"]))
-    await client.strategic(path, {"status": {"conditions": [condition]}}, **MANAGED)
+    await client.strategic(path, {"status": {"conditions": [condition]}}, fieldManager=keys.MANAGER)
 
 
 async def _event(client: Client, deployment: Object, decision: Decision, instance: str) -> None:

@@ -24,8 +24,7 @@ from penstock.core.observation import Observation
 from penstock.core.ownership import entries, ours
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
-from penstock.kube import ApiError, Client, Conflict, Lease, NotFound, Reflector, objects
-from penstock.kube.transport import PARTIAL_LIST
+from penstock.kube import PARTIAL_LIST, ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
 
 Object = dict[str, Any]
 log = structlog.get_logger()
@@ -33,16 +32,15 @@ log = structlog.get_logger()
 SETTLE = 0.3
 """Seconds to wait for the event of our own write before looking again anyway."""
 
+SCAN_DEADLINE = 30.0
+"""Seconds for one page of the look at all Deployments' metadata, once at the start."""
+
 BUG_PAUSE = 30.0
 """Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
 
 
 REVERTED = "the stable version was declared again; the rollout is over"
 RELEASED = "opted out; every field is as its owner had it"
-
-
-class LeaseLost(Exception):
-    """We may not write any more; the process ends."""
 
 
 async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry) -> None:
@@ -101,13 +99,14 @@ class Shard:
         """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived."""
         token: str | None = ""
         while token is not None:
-            page = await self.client.get(path, accept=PARTIAL_LIST, limit=500, **({"continue": token} if token else {}))
+            more = {"continue": token} if token else {}
+            page = await self.client.get(path, accept=PARTIAL_LIST, timeout=SCAN_DEADLINE, limit=500, **more)
             for item in page["items"]:
-                key = f"{item['metadata']['namespace']}/{item['metadata']['name']}"
-                if key not in self._rollouts and (annotation(item, keys.RECORD) or any(map(ours, entries(item)))):
-                    path_of_one = objects.deployment(item["metadata"]["namespace"], item["metadata"]["name"])
-                    self.start(key, await self.client.get(path_of_one))
-            token = page["metadata"].get("continue") or None
+                traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
+                if traces and objects.key(item) not in self._rollouts:
+                    whole = objects.deployment(objects.namespace_of(item), objects.name(item))
+                    self.start(objects.key(item), await self.client.get(whole))
+            token = objects.at(page, "metadata", "continue") or None
 
 
 class Rollout:
@@ -123,6 +122,7 @@ class Rollout:
         self._wake = asyncio.Event()
         self._watcher = Watcher(shard.client, deployment, self._wake.set)
         self._told: tuple[Reason, str] | None = None
+        self._logged: tuple[Reason, str] | None = None
         self._failures = 0
         self._step = 0
         self._over = False
@@ -230,8 +230,10 @@ class Rollout:
             self._step = decision.step
             self._watcher.flaps.clear()
         self.shard.telemetry.decided(self.namespace, self.name, decision)
-        if decision.write is None and (decision.reason, decision.message) == self._told:
+        said = (decision.reason, decision.message)
+        if decision.write is None and said == self._logged:
             return
+        self._logged = said
         self.shard.telemetry.decisions.labels(decision.reason).inc()
         kind = type(decision.write).__name__ if decision.write else None
         log.info(decision.message, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)

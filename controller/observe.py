@@ -87,11 +87,10 @@ class Watcher:
 
     async def fresh(self, name: str, epoch: int) -> Sight:
         """What the API server says now (quorum reads). Raises NotFound where the Deployment has gone."""
-        params = {"labelSelector": self.selector}
         deployment, replicasets, pods = await asyncio.gather(
             self.client.get(objects.deployment(self.namespace, name)),
-            self.client.get(objects.replicasets(self.namespace), **params),
-            self.client.get(objects.pods(self.namespace), **params),
+            self.client.get(objects.replicasets(self.namespace), labelSelector=self.selector),
+            self.client.get(objects.pods(self.namespace), labelSelector=self.selector),
         )
         return await self._sight(deployment, replicasets["items"], pods["items"], epoch)
 

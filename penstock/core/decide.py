@@ -80,7 +80,7 @@ def leaving(s: Situation) -> Decision | None:
     """Released already: nothing else is decided any more."""
     if s.record.phase is not Phase.LEAVING:
         return None
-    return workload.give_back(s) or workload.leave(s)
+    return workload.leave(s)
 
 
 def opted_out(s: Situation) -> Decision | None:

@@ -62,6 +62,12 @@ def taken(managed: Entries, known: Owners) -> tuple[str, ...]:
     return tuple(name for name in known if any(ours(e) and _owns(e, name) for e in managed))
 
 
+def in_the_way(managed: Entries, known: Owners) -> bool:
+    """Whether an owner's next server-side apply would conflict with us. An owner by Update (kubectl create, Helm)
+    never conflicts: its fields can wait until the end."""
+    return any(owner.endswith("/Apply") for name in taken(managed, known) for owner in known[name])
+
+
 def given_back(managed: Entries, known: Owners) -> Entries:
     """The list without our entries, each field of ours back in the entry of its owner where that still exists."""
     lost = taken(managed, known)

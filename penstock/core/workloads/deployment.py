@@ -18,7 +18,7 @@ from penstock.core.exposure import clamp, settled, window
 from penstock.core.fields import DEFAULT_SHARE, ROLLING, Fields
 from penstock.core.gate import previous
 from penstock.core.observation import Observation
-from penstock.core.ownership import given_back, ours, owners, taken
+from penstock.core.ownership import given_back, in_the_way, ours, owners
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Event, Phase, after
@@ -61,8 +61,8 @@ def clear_newer(s: Situation) -> Decision | None:
 
 
 def give_back(s: Situation) -> Decision | None:
-    """Fields that we took from a user's tool go back to it in managedFields."""
-    if not taken(s.deployment.managed, s.record.owners):
+    """Fields that we took from a tool that applies on the server's side go back to it at once."""
+    if not in_the_way(s.deployment.managed, s.record.owners):
         return None
     managed = given_back(s.deployment.managed, s.record.owners)
     return quiet("fields go back to the tool that owns them", Patch(Draft(managed=managed)))
@@ -271,7 +271,9 @@ def release(s: Situation, reason: Reason, message: str) -> Decision:
 
 def leave(s: Situation) -> Decision:
     """The record of a released rollout goes; what is left of us follows (see leftovers)."""
-    return quiet("the record goes", Patch(Draft(label=LEFT, annotations=dict.fromkeys(keys.OUR_ANNOTATIONS))))
+    managed = given_back(s.deployment.managed, s.record.owners)
+    draft = Draft(label=LEFT, annotations=dict.fromkeys(keys.OUR_ANNOTATIONS), managed=managed)
+    return quiet("the record goes", Patch(draft))
 
 
 def leftovers(seen: Observation) -> Decision:
