@@ -13,6 +13,7 @@ import hashlib
 import os
 import platform
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from sandbox import cache, progress, toolchain
@@ -43,6 +44,7 @@ def _version_variables() -> tuple[tuple[str, str], ...]:
 
 KUBERNETES_PROGRAM = Program(f"Kubernetes {KUBERNETES}", SOURCES, definitions=_version_variables())
 KWOK_PROGRAM = Program(f"kwok {KWOK}", SOURCES / "kwok", "sigs.k8s.io/kwok/cmd/kwok")
+PAUSE_PROGRAM = Program("pause", SOURCES / "pause")
 
 
 def binaries(told: Progress | None = None) -> Path:
@@ -50,16 +52,12 @@ def binaries(told: Progress | None = None) -> Path:
 
     Without TOLD a build shows its progress on standard error. Raises `Missing` with what to do.
     """
-    given = provided()
-    if given is not None:
-        return given
-    built = cache.directory() / key()
-    if built.is_dir():
-        return built
-    if told is not None:
-        return _obtain(told)
-    with progress.shown() as shown:
-        return _obtain(shown)
+    return provided() or _built(key(), _build_components, told)
+
+
+def pause(told: Progress | None = None) -> Path:
+    """The program of a pod's first container; nobody's set of binaries has it."""
+    return _built(f"pause-{digest(PAUSE_PROGRAM)}", _build_pause, told) / "pause"
 
 
 def provided() -> Path | None:
@@ -75,23 +73,40 @@ def lacking(assets: str) -> list[str]:
     return [name for name in needed if not os.access(Path(assets) / name, os.X_OK)]
 
 
-def key(sources: Path = SOURCES) -> str:
-    """The cache's name for what the sources give on this kind of machine."""
-    digest = hashlib.sha256()
-    for file in sorted([*sources.rglob("go.mod"), *sources.rglob("go.sum"), *sources.rglob("*.go")]):
-        digest.update(f"{file.relative_to(sources)} {file.stat().st_size}\n".encode() + file.read_bytes())
-    for program in (KUBERNETES_PROGRAM, KWOK_PROGRAM):
-        digest.update(f"{program.package} {program.linker_flags}\n".encode())
-    digest.update(f"{platform.system()} {platform.machine()}".encode())
-    return f"kubernetes-{KUBERNETES}-{digest.hexdigest()[:12]}"
+def key() -> str:
+    """The cache's name for what the present sources give on this kind of machine."""
+    return f"kubernetes-{KUBERNETES}-{digest(KUBERNETES_PROGRAM, KWOK_PROGRAM)}"
 
 
-def _obtain(told: Progress) -> Path:
-    def fill(into: Path) -> None:
-        go = toolchain.find(told)
-        build(go, KUBERNETES_PROGRAM, into / "controlplane", told)
-        for name in (*CONTROL_PLANE, *REAL_NODES):
-            (into / name).symlink_to("controlplane")
-        build(go, KWOK_PROGRAM, into / "kwok", told)
+def digest(*programs: Program) -> str:
+    """A short hash of all that decides what the programs are."""
+    hashed = hashlib.sha256(f"{platform.system()} {platform.machine()}".encode())
+    for program in programs:
+        hashed.update(f"\n{program.package} {program.linker_flags}\n".encode())
+        for file in sorted(
+            [*program.module.glob("go.mod"), *program.module.glob("go.sum"), *program.module.glob("*.go")]
+        ):
+            hashed.update(f"{file.name} {file.stat().st_size}\n".encode() + file.read_bytes())
+    return hashed.hexdigest()[:12]
 
-    return cache.obtain(key(), fill, lambda: told("waiting for the same build by another checkout", 0, 0))
+
+def _built(name: str, fill: Callable[[Path, Progress], None], told: Progress | None) -> Path:
+    if (cache.directory() / name).is_dir():
+        return cache.directory() / name
+    if told is None:
+        with progress.shown() as shown:
+            return _built(name, fill, shown)
+    wait = f"waiting for another build of {name}"
+    return cache.obtain(name, lambda into: fill(into, told), lambda: told(wait, 0, 0))
+
+
+def _build_components(into: Path, told: Progress) -> None:
+    go = toolchain.find(told)
+    build(go, KUBERNETES_PROGRAM, into / "controlplane", told)
+    for name in (*CONTROL_PLANE, *REAL_NODES):
+        (into / name).symlink_to("controlplane")
+    build(go, KWOK_PROGRAM, into / "kwok", told)
+
+
+def _build_pause(into: Path, told: Progress) -> None:
+    build(toolchain.find(told), PAUSE_PROGRAM, into / "pause", told)

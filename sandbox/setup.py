@@ -14,21 +14,24 @@ def main() -> int:
     """Make what is missing and say in a few lines what there is."""
     _warn_of_useless_assets()
     try:
-        directory = build.binaries()
+        print(f"control plane: {build.binaries()}")
+        print(f"pods: {_pods()}")
     except Missing as missing:
         print(f"penstock: {missing}", file=sys.stderr)
         return 1
-    print(f"control plane: {directory}")
-    if sys.platform == "linux":
-        print(f"pods: {_pods()}")
     return 0
 
 
 def _pods() -> str:
+    if sys.platform != "linux":
+        return "simulated (real ones need Linux)"
     absent = packages.ensure()
     if absent:
         return f"simulated. {packages.advice(absent)}"
-    return "real and simulated" if os.geteuid() == 0 else "simulated (real ones need root)"
+    if os.geteuid() != 0:
+        return "simulated (real ones need root)"
+    build.pause()
+    return "real and simulated"
 
 
 def _warn_of_useless_assets() -> None:
