@@ -9,9 +9,11 @@ by a rename when it is whole, so that a build killed half-way is never mistaken 
 import fcntl
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 
 def directory() -> Path:
@@ -21,7 +23,10 @@ def directory() -> Path:
 
 
 def obtain(name: str, fill: Callable[[Path], None], waiting: Callable[[], None] = lambda: None) -> Path:
-    """The directory NAME of the cache, made by FILL if it is not there yet."""
+    """The directory NAME of the cache, made by FILL if it is not there yet.
+
+    WAITING is called now and then while another process makes it: silence would look like a hang.
+    """
     final = directory() / name
     if final.is_dir():
         return final
@@ -50,9 +55,15 @@ def _locked(name: str, waiting: Callable[[], None]) -> Iterator[None]:
     directory().mkdir(parents=True, exist_ok=True)
     # The lock file stays: removing it would let two processes lock two different files of one name.
     with open(directory() / f".{name}.lock", "w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while not _taken(lock):
             waiting()
-            fcntl.flock(lock, fcntl.LOCK_EX)
+            time.sleep(0.5)
         yield
+
+
+def _taken(lock: IO[str]) -> bool:
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

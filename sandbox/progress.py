@@ -56,7 +56,7 @@ def plain(write: Callable[[str], None], clock: Callable[[], float]) -> Progress:
         if what in spoken and now - spoken[what] < QUIET and not finished:
             return
         spoken[what] = now
-        amount = f"{done} of {total} ({100 * done // total} %)" if total else str(done)
-        write(f"{what}: {amount}, {now - began[what]:.0f} s")
+        amount = f": {done} of {total} ({100 * done // total} %)" if total else f": {done}" if done else ""
+        write(f"{what}{amount}, {now - began[what]:.0f} s")
 
     return progress

@@ -92,6 +92,7 @@ def test_a_reader_without_a_terminal_gets_a_line_now_and_then() -> None:
         now[0] = float(second)
         progress("compiling it", second, 40)
     progress("fetching", 3, 0)
+    progress("waiting", 0, 0)
 
     assert lines == [
         "compiling it: 0 of 40 (0 %), 0 s",
@@ -99,4 +100,5 @@ def test_a_reader_without_a_terminal_gets_a_line_now_and_then() -> None:
         "compiling it: 30 of 40 (75 %), 30 s",
         "compiling it: 40 of 40 (100 %), 40 s",
         "fetching: 3, 0 s",
+        "waiting, 0 s",
     ]
