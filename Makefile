@@ -18,7 +18,7 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -m "not cluster and not real and not full"
 
 test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
