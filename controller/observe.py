@@ -29,17 +29,6 @@ class Sight:
     replicasets: Mapping[str, Object]
 
 
-def selector(deployment: Object) -> str:
-    """The label selector of a Deployment's pods, as a query parameter."""
-    spec = deployment["spec"]["selector"]
-    terms = [f"{k}={v}" for k, v in sorted((spec.get("matchLabels") or {}).items())]
-    for rule in spec.get("matchExpressions") or []:
-        key, operator, values = rule["key"], rule["operator"], ",".join(rule.get("values") or [])
-        terms.append({"In": f"{key} in ({values})", "NotIn": f"{key} notin ({values})"}.get(operator, ""))
-        terms[-1] = terms[-1] or {"Exists": key, "DoesNotExist": f"!{key}"}[operator]
-    return ",".join(terms)
-
-
 def is_ready(pod: Object | None) -> bool:
     """Whether the pod's Ready condition is True."""
     conditions = value_at(pod, ("status", "conditions")) or []
@@ -52,7 +41,7 @@ class Watcher:
     def __init__(self, client: Client, deployment: Object, changed: Callable[[], None]) -> None:
         self.client = client
         self.namespace = deployment["metadata"]["namespace"]
-        self.selector = selector(deployment)
+        self.selector = objects.selector(deployment)
         self.changed = changed
         self.flaps: Counter[str] = Counter()
         params = {"labelSelector": self.selector}

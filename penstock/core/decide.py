@@ -39,13 +39,18 @@ def decide(seen: Observation) -> Decision:
         return Decision(Reason.BAD_RECORD, f"{error}; nothing is changed until a version that can read it runs")
     if record.uid != seen.deployment.uid:
         return _foreign(seen, record)
-    chosen, problem = _plan(seen)
-    s = Situation(seen, record, chosen, problem)
+    s = situation(seen, record)
     decision = next(d for rule in RULES if (d := rule(s)) is not None)
     exposed = sum(rs.replicas for rs in s.others)
     return replace(
         decision, step=record.step, steps=len(s.exposures), phase=record.phase, exposed=exposed, allowed=_allowed(s)
     )
+
+
+def situation(seen: Observation, record: Record) -> Situation:
+    """The observation as the rules read it."""
+    chosen, problem = _plan(seen)
+    return Situation(seen, record, chosen, problem)
 
 
 def _allowed(s: Situation) -> int:

@@ -34,13 +34,18 @@ def review(request: Request, *, strict: bool = False) -> Review:
     new, old = request.object, request.old
     if new is None or request.username == keys.CONTROLLER:
         return ALLOWED
-    problems = [*_bad_annotations(new, old), *_bad_labels(new, old), *_bad_approvals(new, old)]
-    if problems:
-        return Review(False, "; ".join(problems), reason="BadAnnotation")
+    found = problems(new, old)
+    if found:
+        return Review(False, "; ".join(found), reason="BadAnnotation")
     if strict and _escaped(request):
         message = "this template change was not gated, the webhook did not answer; apply it again"
         return Review(False, message, reason="NotGated")
     return ALLOWED
+
+
+def problems(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+    """What is wrong with the labels and annotations that a write changes, one sentence each."""
+    return [*_bad_annotations(new, old), *_bad_labels(new, old), *_bad_approvals(new, old)]
 
 
 def fence(request: Request) -> Review:

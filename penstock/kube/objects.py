@@ -184,6 +184,17 @@ def owner_uid(obj: Object) -> str:
     return ""
 
 
+def selector(workload: Object) -> str:
+    """The label selector of a workload's pods, as a query parameter."""
+    spec = at(workload, "spec", "selector", default={})
+    terms = [f"{name}={value}" for name, value in sorted(at(spec, "matchLabels", default={}).items())]
+    for rule in at(spec, "matchExpressions", default=[]):
+        name, operator, values = rule["key"], rule["operator"], ",".join(at(rule, "values", default=[]))
+        forms = {"In": f"{name} in ({values})", "NotIn": f"{name} notin ({values})", "Exists": name}
+        terms.append(forms.get(operator) or {"DoesNotExist": f"!{name}"}[operator])
+    return ",".join(terms)
+
+
 def moment(text: str | None) -> float | None:
     """Seconds since 1970 of an RFC 3339 time; None for what is none. Go writes up to nine digits of a second."""
     if not text:
