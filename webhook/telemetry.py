@@ -1,0 +1,120 @@
+"""Numbers and lines: what was asked how often and how long it took, and one line for each write that was changed.
+
+No namespace, name or user in the metrics: they would grow with the cluster. In the lines such texts are cut, since
+whoever writes a Deployment chooses them.
+"""
+
+import logging
+import sys
+
+import structlog
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from penstock.core.admission import Request
+from webhook.review import Answer
+
+OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
+LONGEST = 256
+BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
+
+
+class Telemetry:
+    """The webhook's metrics, and its log of changes."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._log = structlog.get_logger("webhook")
+        self._requests = Counter(
+            "admission_requests",
+            "Reviews that were answered",
+            ("path", "operation", "decision", "dry_run"),
+            registry=self.registry,
+        )
+        self._duration = Histogram(
+            "admission_duration_seconds",
+            "From the first byte of the body to the answer",
+            ("path",),
+            buckets=BUCKETS,
+            registry=self.registry,
+        )
+        self._certificate = Gauge(
+            "cert_not_after_seconds", "End of the served certificate, Unix time", ("role",), registry=self.registry
+        )
+        self._reloads = Counter(
+            "cert_reloads", "Versions of the Secret that were seen", ("result",), registry=self.registry
+        )
+
+    def answered(self, path: str, request: Request, answer: Answer, seconds: float) -> None:
+        """One review was decided."""
+        operation = request.operation if request.operation in OPERATIONS else "other"
+        self._requests.labels(path, operation, answer.reason, str(request.dry_run).lower()).inc()
+        self._duration.labels(path).observe(seconds)
+        if answer.patch or not answer.allowed:
+            self._log.info(
+                "admission",
+                path=path,
+                operation=operation,
+                decision=answer.reason,
+                namespace=request.namespace[:LONGEST],
+                name=request.name[:LONGEST],
+                user=request.username[:LONGEST],
+                manager=request.field_manager[:LONGEST],
+                dry_run=request.dry_run,
+                uid=request.uid,
+            )
+
+    def malformed(self, path: str, problem: str) -> None:
+        """Something that is no review; a line would let anybody on the network fill the log."""
+        self._requests.labels(path, "unknown", problem, "unknown").inc()
+
+    def broken(self, path: str, request: Request, error: Exception) -> None:
+        """A bug of ours, or an object that no API server would send."""
+        frame = error.__traceback__
+        while frame is not None and frame.tb_next is not None:
+            frame = frame.tb_next
+        where = f"{frame.tb_frame.f_code.co_filename}:{frame.tb_lineno}" if frame is not None else ""
+        self._log.error(
+            "admission failed",
+            path=path,
+            error=f"{type(error).__name__}: {error}"[:LONGEST],
+            where=where,
+            namespace=request.namespace[:LONGEST],
+            name=request.name[:LONGEST],
+        )
+
+    def reloaded(self, not_after: float) -> None:
+        """Another certificate is served."""
+        self._certificate.labels("serving").set(not_after)
+        self._reloads.labels("served").inc()
+        self._log.info("certificate", not_after=int(not_after))
+
+    def refused(self, problem: str) -> None:
+        """A Secret that cannot be served; the former certificate goes on."""
+        self._reloads.labels("refused").inc()
+        self._log.warning("certificate refused", problem=problem)
+
+
+def configure_logs() -> None:
+    """JSON lines on standard output, those of libraries too."""
+    shared: list[structlog.types.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    formatter = structlog.stdlib.ProcessorFormatter(
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        foreign_pre_chain=shared,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(formatter)
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # uvicorn warns about each request that is no HTTP; that line too would be anybody's to write.
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
