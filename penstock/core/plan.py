@@ -96,7 +96,7 @@ def step_time(text: str) -> StepTime:
     shortest = duration(low.strip(), '"1m..10m"')
     if not dots:
         return StepTime(shortest, max(600.0, shortest))
-    column = len(low) + 3
+    column = len(text) - len(high.lstrip()) + 1
     try:
         longest = duration(high.strip(), '"1m..10m"')
     except AnnotationError as error:
@@ -126,7 +126,7 @@ def request(text: str) -> Request:
     example = '{"do": "approve", "rollout": "3f2a9c1e", "step": 1}'
     try:
         value: Any = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         column = getattr(error, "colno", 1)
         raise AnnotationError("this is not JSON", example, column) from None
     if not isinstance(value, dict) or set(value) != {"do", "rollout", "step"}:
@@ -174,7 +174,7 @@ def check(key: str, value: str) -> None:
             raise AnnotationError(f"{len(value)} characters; allowed: at most {MAX_LENGTH}", f'"{value[:20]}..."')
         parser(key)(value.strip())
     except AnnotationError as error:
-        raise error.at(key) from None
+        raise error.shifted(len(value) - len(value.lstrip())).at(key) from None
 
 
 def parser(key: str) -> Callable[[str], Any]:

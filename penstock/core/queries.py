@@ -3,6 +3,7 @@
 Only the form: which series they select and what these say is the judge's business.
 """
 
+import math
 import re
 from dataclasses import dataclass
 
@@ -15,11 +16,14 @@ LIMIT_EXAMPLE = "'max(queue_length) < 500 for 3'"
 NAMES = ("namespace", "name", "new", "old", "window")
 """What a limit's query may ask for between double braces."""
 
-_SELECTOR = re.compile(
-    r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)"
-    r'\s*(?:\{\s*((?:[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\\n]|\\.)*"\s*,?\s*)*)\})?\s*'
-)
-_COMPARISON = re.compile(r"\s*(<=|>=|<|>)\s*([-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?)\s*(?:for\s+(\S+))?\s*$")
+_NAME = re.compile(r"\s*([a-zA-Z_:][a-zA-Z0-9_:]*)\s*")
+_MATCHER = r'[a-zA-Z_][a-zA-Z0-9_]*\s*(?:=~|!~|!=|=)\s*"(?:[^"\\\n]|\\.)*"\s*'
+_MATCHERS = re.compile(rf"\{{\s*(?:({_MATCHER}(?:,\s*{_MATCHER})*)(?:,\s*)?)?\}}\s*")
+"""No two blanks of the pattern stand side by side: with an optional comma between them, a line of twelve matchers
+took a minute to refuse."""
+_NUMBER = r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?"
+_COMPARISON = re.compile(rf"(<=|>=|<|>)\s*({_NUMBER})(?:\s+for\s+(\S+))?\Z")
+_PLACEHOLDER = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,17 @@ class Limit:
 
 
 def _selector(text: str, start: int, example: str) -> tuple[Selector, int]:
-    match = _SELECTOR.match(text, start)
-    if match is None or match.end() == start:
+    name = _NAME.match(text, start)
+    if name is None:
         problem = f"expected a metric with optional label matchers, found {quoted(text[start:].strip())}"
         raise AnnotationError(problem, example, start + 1)
-    return Selector(match.group(1), (match.group(2) or "").strip()), match.end()
+    if text[name.end() : name.end() + 1] != "{":
+        return Selector(name.group(1)), name.end()
+    body = _MATCHERS.match(text, name.end())
+    if body is None:
+        problem = f"expected label matchers between braces, found {quoted(text[name.end() :])}"
+        raise AnnotationError(problem, example, name.end() + 1)
+    return Selector(name.group(1), (body.group(1) or "").strip()), body.end()
 
 
 def errors(text: str) -> Errors:
@@ -88,22 +98,27 @@ def slow(text: str) -> Slow:
     try:
         return Slow(histogram, duration(rest[1:].strip(), SLOW_EXAMPLE))
     except AnnotationError as error:
-        raise error.shifted(end + 1) from None
+        raise error.shifted(len(text) - len(rest[1:].lstrip())) from None
 
 
 def limit(text: str) -> Limit:
     """`PROMQL < NUMBER [for N]`; N breaches in a row, 3 where left out."""
+    text = text.rstrip()
     match = _COMPARISON.search(text)
     if match is None or not text[: match.start()].strip():
         problem = "expected a query, then <, <=, > or >=, a number, and optionally 'for N'"
         raise AnnotationError(problem, LIMIT_EXAMPLE, max(1, len(text)))
     query = text[: match.start()].strip()
-    for name in re.finditer(r"\{\{\s*(.*?)\s*\}\}", query):
-        if name.group(1) not in NAMES:
-            problem = f"{quoted(name.group(1))} is not known between braces; allowed: {', '.join(NAMES)}"
-            raise AnnotationError(problem, """'max(queue{pod=~"{{ new }}"}) < 500'""", name.start() + 1)
+    for found in _PLACEHOLDER.finditer(text, 0, match.start()):
+        name = found.group(1).strip()
+        if name not in NAMES:
+            problem = f"{quoted(name)} is not known between braces; allowed: {', '.join(NAMES)}"
+            raise AnnotationError(problem, """'max(queue{pod=~"{{ new }}"}) < 500'""", found.start() + 1)
     try:
         breaches = count(match.group(3), LIMIT_EXAMPLE) if match.group(3) else 3
     except AnnotationError as error:
         raise error.shifted(match.start(3)) from None
-    return Limit(query, match.group(1), float(match.group(2)), breaches)
+    number = float(match.group(2))
+    if math.isinf(number):
+        raise AnnotationError(f"{quoted(match.group(2))} is too large a number", LIMIT_EXAMPLE, match.start(2) + 1)
+    return Limit(query, match.group(1), number, breaches)

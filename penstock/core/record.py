@@ -5,6 +5,7 @@ as the fields it speaks of, so no crash can come between the two. An unknown ver
 """
 
 import json
+import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -96,7 +97,7 @@ def decode(text: str) -> Record:
     try:
         values = json.loads(text)
         version = values.pop("v")
-    except (ValueError, AttributeError, KeyError, RecursionError):
+    except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         raise RecordError("the record is not readable JSON") from None
     if version != VERSION:
         raise RecordError(f"the record has version {version!r}, this Penstock reads version {VERSION}")
@@ -127,11 +128,14 @@ def _typed(values: dict[str, Any]) -> Record:
             _demand(f"saved.{name}", saved[name], kinds)
     values["saved"] = Fields(**saved)
     values["phase"] = Phase(values["phase"])
-    values["approved"] = tuple(int(n) for n in values["approved"])
+    for n in values["approved"]:
+        _demand("approved", n, (int,))
+    values["approved"] = tuple(values["approved"])
     values["owners"] = {str(k): tuple(map(str, v)) for k, v in values["owners"].items()}
     return Record(**values)
 
 
 def _demand(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    if not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds):
+    wrong = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
+    if wrong or (isinstance(value, float) and not math.isfinite(value)):
         raise ValueError(f"{name} is {value!r}")
