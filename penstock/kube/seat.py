@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NoReturn
 
 from penstock.kube import claim, objects
@@ -108,7 +109,8 @@ class Seat:
         try:
             self._claim = claim.read(await self._client.get(self.path, timeout=ATTEMPT), DURATION)
         except NotFound:
-            self._claim = None
+            # Deleted under a holder that may still work: its term runs on as if the lease were there.
+            self._claim = replace(before, version="") if before is not None else None
             return
         self._highest = max(self._highest, self._claim.transitions)
         if before is None or before.term != self._claim.term:
@@ -123,7 +125,7 @@ class Seat:
 
     async def _take(self) -> None:
         sent = self._clock()
-        if self._claim is None:
+        if self._claim is None or not self._claim.version:
             self._claim = await self._create(claim.first_transition(self._highest, self._wall()), ATTEMPT)
         else:
             operations = claim.taken(self._claim, self.lease.identity, DURATION, self._wall())
@@ -139,7 +141,8 @@ class Seat:
         """Renew until that has not been possible for too long, or another has the lease: LeaseLost."""
         pause = RETRY
         while True:
-            await asyncio.sleep(min(pause, max(self._left(), 0.0)))
+            left = max(self._left(), 0.0)
+            await asyncio.sleep(min(pause, max(left / 2, 0.25), left))  # more often towards the end
             if self._left() <= 0:
                 raise LeaseLost(f"{self.path} was not renewed for {DEADLINE:g} s")
             begun = self._clock()
