@@ -170,10 +170,9 @@ def without_data(s: Situation, where: str, latest: float) -> Decision | None:
 def next_step(s: Situation) -> Decision:
     if s.record.saved.paused:
         return paused_by_user(s)
-    following = [i for i, e in enumerate(s.exposures, 1) if i > s.record.step and e.pods > s.n]
-    if not following or s.n >= s.replicas:
+    if s.following is None or s.n >= s.replicas:
         return workload.finish(s)
-    return workload.brake(s, following[0])
+    return workload.brake(s, s.following)
 
 
 def clock(moment: float) -> str:

@@ -110,6 +110,11 @@ class Situation:
         return self.exposures[min(step, len(self.exposures)) - 1] if self.exposures else None
 
     @property
+    def following(self) -> int | None:
+        """The next step that means more new pods than run now; None: all pods are next."""
+        return next((i for i, e in enumerate(self.exposures, 1) if i > self.record.step and e.pods > self.n), None)
+
+    @property
     def k(self) -> int:
         """New pods of the present step; where no step is left at this size, as many as there are."""
         exposure = self.exposure(max(1, self.record.step))
