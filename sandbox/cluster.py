@@ -54,7 +54,9 @@ class Sandbox:
         try:
             save(self.files, state)
             identities.create(self.files, state)
-            Machine(self.files, state).start()
+            machine = Machine(self.files, state)
+            machine.prepare()
+            machine.start()
         except BaseException:
             self._end()
             raise

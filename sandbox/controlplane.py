@@ -10,23 +10,23 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 
-from sandbox import api
+from sandbox.api import Api, healthy
 from sandbox.component import Component
 from sandbox.directory import Directory
 from sandbox.namespaces import Place
 from sandbox.pki import ca_file
-from sandbox.ports import Ports
-from sandbox.spec import SERVICES, Spec, address
+from sandbox.spec import SERVICES, State, address
 
 ISSUER = "https://kubernetes.default.svc.cluster.local"
 
 
 class ControlPlane:
-    """The components for one specification."""
+    """The components for one state."""
 
-    def __init__(self, directory: Directory, binaries: Path, spec: Spec, ports: Ports, place: Place) -> None:
-        self.directory, self.binaries, self.spec, self.ports, self.place = directory, binaries, spec, ports, place
-        self.api = api.Api(directory, ports.api)
+    def __init__(self, directory: Directory, state: State, client: Api, place: Place) -> None:
+        self.directory, self.spec, self.ports, self.place = directory, state.spec, state.ports, place
+        self.binaries = Path(state.binaries)
+        self.api = client
 
     def store(self) -> tuple[Component, Component]:
         """etcd and the API server, which may be started together: the second waits for the first."""
@@ -48,7 +48,7 @@ class ControlPlane:
             "log-level": "warn",
             "unsafe-no-fsync": "true",
         }
-        return self._component("etcd", flags, lambda: api.healthy(self.ports.etcd, "/health"))
+        return self._component("etcd", flags, lambda: healthy(self.ports.etcd, "/health"))
 
     def _apiserver(self) -> Component:
         pki = self.directory.pki
@@ -108,7 +108,7 @@ class ControlPlane:
             "leader-elect": "false",
         }
         tls = ssl.create_default_context(cafile=str(ca_file(pki)))
-        return self._component(name, served | flags, lambda: api.healthy(port, tls=tls))
+        return self._component(name, served | flags, lambda: healthy(port, tls=tls))
 
     def _component(self, name: str, flags: dict[str, object], ready: Callable[[], bool]) -> Component:
         options = [f"--{flag}={value}" for flag, value in flags.items()]

@@ -1,19 +1,22 @@
-"""All components of one sandbox, in the order in which they are started.
+"""All components of one sandbox, and the order in which they are started.
 
 Made anew from the saved state by every command, so that `restart` in another process, hours later, uses the same
-command lines as `up` did.
+command lines as `up` did. The order is made for speed: whatever can wait for something else by itself is started
+before it, and containerd unpacks images while the API server starts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 from pathlib import Path
 
-from sandbox import processes
+from sandbox import cgroups, pause, processes
 from sandbox.api import Api
 from sandbox.component import Component, until
 from sandbox.controlplane import ControlPlane
 from sandbox.directory import Directory
 from sandbox.namespaces import HERE
-from sandbox.nodes import simulated
+from sandbox.nodes import real, settings, simulated
 from sandbox.spec import State
 
 
@@ -22,29 +25,65 @@ class Machine:
 
     def __init__(self, directory: Directory, state: State) -> None:
         self.directory, self.state = directory, state
-        self.place = HERE
-        self.api = Api(directory, state.ports.api)
-        self.control_plane = ControlPlane(directory, Path(state.binaries), state.spec, state.ports, self.place)
+        self.place = real.place(1) if state.spec.real_nodes else HERE
+
+    @cached_property
+    def api(self) -> Api:
+        """The administrator's requests; only once there are certificates."""
+        return Api(self.directory, self.state.ports.api)
+
+    @property
+    def _real_nodes(self) -> range:
+        return range(1, self.state.spec.real_nodes + 1)
 
     def components(self) -> Iterator[Component]:
-        """Every component there is to be."""
-        yield from self.control_plane.store()
-        yield from self.control_plane.loops()
+        """Every component there is to be, in the order of their start."""
+        if self._real_nodes:
+            yield real.gate(self.state)
+        state = self.state
+        control_plane = ControlPlane(self.directory, state, self.api, self.place)
+        yield from control_plane.store()
+        for node in self._real_nodes:
+            yield from real.components(self.directory, self.state, node)
+        yield from control_plane.loops()
         if self.state.spec.simulated_nodes:
             yield simulated.component(self.directory, Path(self.state.binaries), self.state.ports, self.place)
 
+    def prepare(self) -> None:
+        """What has to be there before the first process is."""
+        if self.state.spec.simulated_nodes:
+            simulated.write(self.directory)
+        if self._real_nodes:
+            cgroups.create(self.state.identity, len(self._real_nodes))
+            for node in self._real_nodes:
+                settings.write(self.directory, self.state, node)
+
     def start(self) -> None:
         """Start what does not run, and return when pods can be scheduled."""
-        components = {component.name: component for component in self.components()}
-        for name in ("etcd", "kube-apiserver"):
-            components[name].start(self.directory)
-        components["kube-apiserver"].wait(self.directory)
-        for component in components.values():
-            component.start(self.directory)
-        simulated.create(self.api, self.state.spec)
-        for component in components.values():
-            component.wait(self.directory)
+        components = list(self.components())
+        early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
+        for component in components:
+            if component.name in early:
+                component.start(self.directory)
+        with ThreadPoolExecutor() as threads:
+            loaded = [threads.submit(self._load, node, [pause.image()]) for node in self._real_nodes]
+            self._wait(component for component in components if component.name == "kube-apiserver")
+            for component in components:
+                component.start(self.directory)
+            simulated.create(self.api, self.state.spec)
+            self._wait(components)
+            for each in loaded:
+                each.result()
         until("all nodes are ready for pods", self._schedulable, 60)
+
+    def _wait(self, components: Iterable[Component]) -> None:
+        for component in components:
+            component.wait(self.directory)
+
+    def _load(self, node: int, images: Iterable[Path]) -> None:
+        self._wait(c for c in real.components(self.directory, self.state, node) if c.name.startswith("containerd"))
+        for image in images:
+            real.load(self.directory, node, image)
 
     def _schedulable(self) -> bool:
         """Ready is not enough: the taint of a node that was not Ready stays for a moment."""
@@ -61,3 +100,6 @@ class Machine:
     def stop(self) -> None:
         """End every process, without grace: nothing of what they would still write is kept."""
         processes.end(processes.members(self.directory), patience=0)
+        if self._real_nodes:
+            cgroups.remove(self.state.identity)
+            processes.end(processes.members(self.directory), patience=0)

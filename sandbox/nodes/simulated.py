@@ -23,10 +23,10 @@ TAINT = {"key": LABEL, "value": "simulated", "effect": "NoSchedule"}
 
 
 def component(directory: Directory, binaries: Path, ports: Ports, place: Place) -> Component:
-    """kwok, with its configuration written out."""
+    """kwok."""
     options = {
         "kubeconfig": directory.configuration / "kwok",
-        "config": _configuration(directory.configuration / "kwok.yaml"),
+        "config": _file(directory),
         "server-address": f"127.0.0.1:{ports.kwok}",
         "node-ip": "10.0.0.1",
     }
@@ -52,7 +52,11 @@ def _node(name: str, *, tainted: bool) -> dict[str, Any]:
     }
 
 
-def _configuration(file: Path) -> Path:
+def _file(directory: Directory) -> Path:
+    return directory.configuration / "kwok.yaml"
+
+
+def write(directory: Directory) -> None:
     """stages.yaml has its common parts once, as anchors; kwok wants one document per stage."""
     options = {
         "manageNodesWithLabelSelector": f"{LABEL}=simulated",
@@ -68,8 +72,7 @@ def _configuration(file: Path) -> Path:
     for stage in yaml.safe_load(STAGES.read_text())["stages"]:
         metadata = {"name": stage.pop("name")}
         documents.append({"apiVersion": "kwok.x-k8s.io/v1alpha1", "kind": "Stage", "metadata": metadata, "spec": stage})
-    file.write_text(yaml.dump_all(documents, Dumper=_Plain, sort_keys=False))
-    return file
+    _file(directory).write_text(yaml.dump_all(documents, Dumper=_Plain, sort_keys=False))
 
 
 class _Plain(yaml.SafeDumper):

@@ -1,0 +1,44 @@
+"""Hands connections from 127.0.0.1 on the machine to the API server inside a private network.
+
+Neither a veth pair nor a route is needed: the listening socket was opened outside and inherited, and a socket
+belongs for ever to the network it was opened in; what this process connects, it connects inside.
+"""
+
+import asyncio
+import socket
+import sys
+from contextlib import suppress
+
+CHUNK = 1 << 16
+
+
+async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Copy until the sender has finished, and say so to the receiver: the other direction may go on."""
+    with suppress(ConnectionError):
+        while data := await reader.read(CHUNK):
+            writer.write(data)
+            await writer.drain()
+        writer.write_eof()
+
+
+async def serve(listening: socket.socket, port: int) -> None:
+    """Forward for ever; a refused connection inside is a closed one outside."""
+
+    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        inside = None
+        try:
+            answers, inside = await asyncio.open_connection("127.0.0.1", port)
+            await asyncio.gather(pump(reader, inside), pump(answers, writer))
+        except OSError:
+            pass
+        finally:
+            writer.close()
+            if inside:
+                inside.close()
+
+    async with await asyncio.start_server(connected, sock=listening) as server:
+        await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])))
