@@ -39,35 +39,35 @@ RESTART_RATIO = 2.0
 
 def crash_loop(s: Situation) -> Finding | None:
     """The kubelet itself has given up restarting it at once."""
-    pods = _waiting(s.new_pods, {"CrashLoopBackOff"})
+    pods = _waiting(_to_blame(s), {"CrashLoopBackOff"})
     return _fail(Reason.CRASH_LOOP, pods, "crash-loops") if pods else None
 
 
 def cannot_start(s: Situation) -> Finding | None:
     """A configuration that no retry mends."""
     faults = {"CreateContainerConfigError", "CreateContainerError", "RunContainerError", "InvalidImageName"}
-    pods = _waiting(s.new_pods, faults)
+    pods = _waiting(_to_blame(s), faults)
     return _fail(Reason.CANNOT_START, pods, f"cannot start ({_reasons(pods, faults)})") if pods else None
 
 
 def image_pull(s: Situation) -> Finding | None:
     """A registry blips once; ImagePullBackOff means that the second try failed too."""
-    pods = _waiting(s.new_pods, {"ImagePullBackOff"})
+    pods = _waiting(_to_blame(s), {"ImagePullBackOff"})
     if pods:
         return _fail(Reason.IMAGE_PULL, pods, "cannot pull its image")
-    pods = _waiting(s.new_pods, {"ErrImagePull"})
+    pods = _waiting(_to_blame(s), {"ErrImagePull"})
     return _extend(Reason.IMAGE_PULL, pods, "could not pull its image at the first try") if pods else None
 
 
 def out_of_memory(s: Situation) -> Finding | None:
     """A kill for memory repeats."""
-    pods = [p for p in s.new_pods if p.out_of_memory]
+    pods = [p for p in _to_blame(s) if p.out_of_memory]
     return _fail(Reason.OUT_OF_MEMORY, pods, "was killed for using more memory than its limit") if pods else None
 
 
 def crashed(s: Situation) -> Finding | None:
     """Restarts after an exit code other than 0."""
-    pods = [p for p in s.new_pods if p.restarts and p.exit_code]
+    pods = [p for p in _to_blame(s) if p.restarts and p.exit_code]
     if not pods:
         return None
     times = max(p.restarts for p in pods)
@@ -92,7 +92,7 @@ def _old_pods_crash_as_well(s: Situation, new_restarts: int) -> bool:
 
 def unready(s: Situation) -> Finding | None:
     """Readiness that comes and goes, more than with the old pods."""
-    worst = max(s.new_pods, key=lambda p: p.flaps, default=None)
+    worst = max(_to_blame(s), key=lambda p: p.flaps, default=None)
     if worst is None or worst.flaps == 0:
         return None
     text = f"lost readiness {worst.flaps} times" if worst.flaps > 1 else "lost readiness once"
@@ -103,8 +103,8 @@ def unready(s: Situation) -> Finding | None:
 
 def never_ready(s: Situation) -> Finding | None:
     """The progress deadline is not counted by the native controller while paused, so we count it, per pod."""
-    late = [p for p in s.new_pods if not p.ready and p.scheduled and s.now - max(p.created, p.ready_since) > s.deadline]
-    late = [p for p in late if not p.outside]
+    pods = [p for p in _to_blame(s) if not p.ready and p.scheduled]
+    late = [p for p in pods if s.now - max(p.created, p.ready_since) > s.deadline]
     return _fail(Reason.NEVER_READY, late, f"was not Ready within {s.deadline:.0f} s") if late else None
 
 
@@ -133,6 +133,11 @@ def findings(s: Situation) -> tuple[Finding, ...]:
     """All findings, the gravest first."""
     found = [f for check in CHECKS if (f := check(s))]
     return tuple(sorted(found, key=lambda f: -f.severity))
+
+
+def _to_blame(s: Situation) -> list[Pod]:
+    """New pods, without those that something else ended: an evicted one shows exit code 137 like one that crashed."""
+    return [p for p in s.new_pods if not p.outside]
 
 
 def _waiting(pods: Iterable[Pod], reasons: set[str]) -> list[Pod]:

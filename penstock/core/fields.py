@@ -5,10 +5,12 @@ A user's own set may be invalid in parts that a rollout would hide (maxSurge 0 w
 validity is judged on the user's own values, never on the mixture in force.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
+from penstock.core import keys
 from penstock.core.patch import Path, value_at
 from penstock.core.units import IntOrPercent
 
@@ -45,9 +47,9 @@ class Fields:
         return cls(**found)
 
     def wanted(self) -> list[tuple[Path, Any]]:
-        """Paths and values for patch.operations; rollingUpdate goes as a whole where the type has none."""
+        """Paths and values for patch.operations; rollingUpdate goes as a whole where it holds nothing."""
         values = [(path, getattr(self, name)) for name, path in PATHS.items()]
-        if self.type == ROLLING:
+        if self.type == ROLLING or (self.surge, self.unavailable) != (None, None):
             return values
         strategy: tuple[Path, Any] = (PATHS["surge"][:-1], None)
         return [values[0], strategy, *values[3:]]
@@ -56,27 +58,58 @@ class Fields:
         """These saved fields after a write of the user's from `old` to `new`.
 
         A field that the write changed, or that its author newly states (see ownership.stated), is the user's word.
+        The brake never is: it comes back with a copy that was taken in an open window. And a surge of the user's means
+        RollingUpdate, also after Recreate: RollingUpdate stays in force all the while, so it does not show as a change.
         """
         changed = {
             f.name: getattr(new, f.name)
             for f in fields(self)
             if getattr(old, f.name) != getattr(new, f.name) or f.name in stated
         }
+        for name, brake in (("min_ready", keys.BRAKE_READY), ("deadline", keys.BRAKE_DEADLINE)):
+            if changed.get(name) == brake:
+                del changed[name]
+        if new.type == ROLLING and any(changed.get(name) is not None for name in ("surge", "unavailable")):
+            changed["type"] = ROLLING
         return replace(self, **changed)
+
+    def rolling(self) -> "Fields":
+        """The user's fields while two versions run: a change to Recreate waits until one is left."""
+        if self.type == ROLLING:
+            return self
+        return replace(self, type=ROLLING, surge=DEFAULT_SHARE, unavailable=DEFAULT_SHARE)
 
     def problem(self) -> str | None:
         """Why the API server would refuse these fields, or None."""
-        if self.type == ROLLING and all(str(v).rstrip("%") == "0" for v in (self.surge, self.unavailable)):
+        for name, value in (("maxSurge", self.surge), ("maxUnavailable", self.unavailable)):
+            if malformed(value):
+                return f"{name} is {value!r}"
+        if (self.min_ready or 0) < 0:
+            return f"minReadySeconds is {self.min_ready}"
+        if _zero(self.surge) and _zero(self.unavailable):
             return "maxSurge and maxUnavailable are both 0"
+        if isinstance(self.unavailable, str) and int(self.unavailable[:-1]) > 100:
+            return f"maxUnavailable is {self.unavailable}"
         deadline = DEFAULT_DEADLINE if self.deadline is None else self.deadline
         if deadline <= (self.min_ready or 0):
             return f"progressDeadlineSeconds {deadline} is not above minReadySeconds {self.min_ready}"
         if self.type not in (ROLLING, "Recreate"):
             return f"strategy.type is {self.type}"
-        if self.type == "Recreate" and self.surge is not None:
+        if self.type == "Recreate" and (self.surge, self.unavailable) != (None, None):
             return "strategy.rollingUpdate goes with RollingUpdate only"
         return None
 
     def json(self) -> dict[str, Any]:
         """For the record: absent stays visible as null."""
         return {f.name: getattr(self, f.name) for f in fields(self)}
+
+
+def malformed(value: IntOrPercent | None) -> bool:
+    """Whether a maxSurge or maxUnavailable is none: admission sees it before the API server has checked its form."""
+    if isinstance(value, str):
+        return re.fullmatch("[0-9]{1,9}%", value) is None
+    return value is not None and value < 0
+
+
+def _zero(value: IntOrPercent | None) -> bool:
+    return value is not None and int(str(value).removesuffix("%")) == 0

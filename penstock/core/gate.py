@@ -30,7 +30,7 @@ def returns_fast(obj: Object, template: str, now: float) -> bool:
     try:
         value = json.loads(annotation(obj, keys.PREVIOUS) or "{}")
         return bool(value.get("template") == template and now < float(value["until"]))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
         return False
 
 
@@ -68,7 +68,7 @@ def gated(old: Object, new: Object, fields: Fields, now: float) -> Outcome | Non
         return passed
     record = _record(old, new, fields)
     draft = stepping(record, replace(fields, paused=True))
-    dropped = {key: None for key in (keys.PREVIOUS, keys.REQUEST) if annotation(new, key)}
+    dropped = {key: None for key in (keys.PREVIOUS, keys.REQUEST, keys.DECLARED) if annotation(new, key)}
     return Outcome("Gated", replace(draft, annotations={**draft.annotations, **dropped}))
 
 

@@ -75,10 +75,14 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
         return _other_template(old, new, known, before)
     if resumed and before.paused and not after.paused:
         return _resumed(old, record, known, before)
-    force = saved if record.phase is Phase.FINISHING else before
-    draft = stepping(known, force, _text(old, record, known))
+    draft = stepping(known, _in_force(known, before), _text(old, record, known))
     kept = {keys.DECLARED: annotation(old, keys.DECLARED)}
     return Outcome("Guarded", replace(draft, annotations={**draft.annotations, **kept}))
+
+
+def _in_force(record: Record, before: Fields) -> Fields:
+    """What stays in force after a write: at the end of a rollout the user's own fields, until then ours."""
+    return record.saved.rolling() if record.phase is Phase.FINISHING else before
 
 
 def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str | None:
@@ -110,7 +114,7 @@ def _text(old: Object, record: Record, known: Record) -> str | None:
 def _other_template(old: Object, new: Object, known: Record, before: Fields) -> Outcome:
     template = new["spec"]["template"]
     now, loose = template_hash(template), loose_hash(template)
-    force = replace(known.saved if known.phase is Phase.FINISHING else before, paused=True)
+    force = replace(_in_force(known, before), paused=True)
     if now == known.declared:  # the controller shows the stable template for some milliseconds while it retreats
         return Outcome("Declared", _declaring(known, force))
     if known.failed and known.phase in (Phase.RETREATING, Phase.REJECTED) and loose == known.loose:
@@ -127,14 +131,15 @@ def _declaring(record: Record, force: Fields) -> Draft:
 
 
 def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outcome:
+    force = _in_force(known, before)
     name = value_at(old, ("metadata", "name"))
     where = f"{name} -n {value_at(old, ('metadata', 'namespace'))}"
     if record.saved.paused:
         warning = "your own pause is lifted; the rollout goes on in steps"
-        return Outcome("PauseLifted", stepping(known, before), (warning,))
+        return Outcome("PauseLifted", stepping(known, force), (warning,))
     if record.awaiting:
         known = replace(known, approved=(*known.approved, known.step), awaiting=False)
         warning = f"step {known.step} is approved; the rollout goes on"
-        return Outcome("Approved", stepping(known, before), (warning,))
+        return Outcome("Approved", stepping(known, force), (warning,))
     warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {where}"
-    return Outcome("NothingToApprove", stepping(known, before, _text(old, record, known)), (warning,))
+    return Outcome("NothingToApprove", stepping(known, force, _text(old, record, known)), (warning,))

@@ -47,7 +47,9 @@ def fail(s: Situation, finding: Finding) -> Decision:
         return workload.retreat(s, finding.reason, message, failed=f"{where}: {finding.message}")
     if s.record.failed:
         return _held_failed(s)
-    record = replace(s.record, failed=f"{where}: {finding.message}", note=finding.reason, awaiting=True)
+    approved = tuple(step for step in s.record.approved if step != s.record.step)  # given before it failed
+    failed = f"{where}: {finding.message}"
+    record = replace(s.record, failed=failed, note=finding.reason, awaiting=True, approved=approved)
     fields = workload.holding_fields(s)
     return replace(
         _held_failed(replace(s, record=record)), write=patch(s, replace(record, phase=Phase.HOLDING), fields)

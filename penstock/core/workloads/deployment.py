@@ -15,7 +15,7 @@ from penstock.core import keys
 from penstock.core.decision import Clean, Decision, Delete, Empty, Patch, Unmark, Write
 from penstock.core.draft import Draft, released, stepping
 from penstock.core.exposure import clamp, settled, window
-from penstock.core.fields import DEFAULT_SHARE, ROLLING, Fields
+from penstock.core.fields import ROLLING, Fields
 from penstock.core.gate import previous
 from penstock.core.observation import Observation
 from penstock.core.ownership import given_back, in_the_way, ours, owners
@@ -174,21 +174,14 @@ def stable_window(s: Situation, record: Record) -> Patch:
     """
     assert s.stable is not None
     declared = s.deployment.annotations.get(keys.DECLARED) or json.dumps(s.deployment.spec, separators=(",", ":"))
-    fields = replace(rolling(record.saved), paused=None)
+    fields = replace(record.saved.rolling(), paused=None)
     return patch(s, replace(record, since=s.now), fields, s.stable.spec, {keys.DECLARED: declared})
-
-
-def rolling(saved: Fields) -> Fields:
-    """The user's fields while two versions run: a change to Recreate waits until one is left."""
-    if saved.type == ROLLING:
-        return saved
-    return replace(saved, type=ROLLING, surge=DEFAULT_SHARE, unavailable=DEFAULT_SHARE)
 
 
 def close_stable_window(s: Situation) -> Decision:
     """Show the declared template again, paused, so that Git and the cluster agree."""
     text = s.deployment.annotations.get(keys.DECLARED)
-    fields = replace(rolling(s.record.saved), paused=True)
+    fields = replace(s.record.saved.rolling(), paused=True)
     write = patch(s, s.record, fields, json.loads(text) if text else None, {keys.DECLARED: None})
     return quiet("the declared template is shown again", write)
 
@@ -226,7 +219,7 @@ def _retreated(s: Situation) -> Decision:
         return cleared
     event = Event.REFUSED if s.record.failed else Event.CLEARED
     record = replace(s.record, phase=after(s.record.phase, event), target=0)
-    fields = replace(rolling(s.record.saved), paused=True)
+    fields = replace(s.record.saved.rolling(), paused=True)
     if event is Event.CLEARED:
         return quiet("no pod of the new version is left, it starts anew", patch(s, record, fields))
     return Decision(Reason.REJECTED, rejected_message(s), patch(s, record, fields))
@@ -246,7 +239,7 @@ def finish(s: Situation) -> Decision:
     phase = after(s.record.phase, Event.PASSED)
     record = replace(s.record, phase=phase, since=s.now, awaiting=False, failed="", note="")
     message = f"all steps passed; all {s.replicas} pods get the new version"
-    return Decision(Reason.FINISHING, message, patch(s, record, rolling(s.record.saved)), POLL)
+    return Decision(Reason.FINISHING, message, patch(s, record, s.record.saved.rolling()), POLL)
 
 
 def complete(s: Situation) -> bool:
