@@ -77,7 +77,8 @@ def another_leads(s: Situation) -> Decision | None:
     if s.record.epoch > s.seen.epoch:
         return Decision(Reason.FORMER_LEADER, "another controller has taken over this rollout", shown=False)
     if 0 < s.record.epoch < s.seen.epoch:  # the new leader's mark comes before anything it does
-        return quiet("this controller takes over", patch(s, s.record, s.deployment.fields))
+        draft = replace(patch(s, s.record, s.deployment.fields).draft, label=False)  # a label taken away says something
+        return quiet("this controller takes over", Patch(draft))
     return None
 
 

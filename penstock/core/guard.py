@@ -14,7 +14,7 @@ from penstock.core.draft import Draft, released, stepping
 from penstock.core.fields import Fields
 from penstock.core.ownership import entries, stated
 from penstock.core.patch import value_at
-from penstock.core.record import Record, RecordError, decode, superseded
+from penstock.core.record import Record, RecordError, declared, decode, superseded
 from penstock.core.rollout import Phase
 from penstock.core.template import loose_hash, template_hash
 
@@ -67,7 +67,11 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
     was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
     ended = _ended(record, old, new, reverted=now == record.stable and now != was)
     if ended:
-        return Outcome(ended, released(entries(new), record, saved))
+        draft = released(entries(new), record, saved)
+        shown = now == was == record.stable  # a retreat shows the stable template for a moment, its owner's is aside
+        return Outcome(
+            ended, replace(draft, template=declared(annotation(old, keys.DECLARED), record) if shown else None)
+        )
     if saved.problem():
         asked = replace(saved, paused=before.paused)  # the API server refuses these with its own message
         return Outcome("Invalid", stepping(known, asked, _text(old, record, known)))

@@ -12,7 +12,7 @@ from typing import Any
 from penstock.core.fields import Fields
 from penstock.core.ownership import Owners
 from penstock.core.rollout import Phase
-from penstock.core.template import digest
+from penstock.core.template import digest, template_hash
 
 VERSION = 1
 MAX_REASON = 400
@@ -80,6 +80,16 @@ def superseded(record: Record, declared: str, loose: str, generation: int) -> Re
         failed="",
         note="",
     )
+
+
+def declared(aside: str | None, record: Record) -> dict[str, Any] | None:
+    """The declared template that a retreat has put aside; None where there is none, or it is another one."""
+    try:
+        template = json.loads(aside or "null")
+        fits = isinstance(template, dict) and template_hash(template) == record.declared
+    except (ValueError, AttributeError, TypeError, RecursionError):
+        return None
+    return template if fits else None
 
 
 def encode(record: Record) -> str:

@@ -57,6 +57,8 @@ def abort(s: Situation, asked: Request) -> Decision | None:
         return None  # the window settles and closes first, in milliseconds; the request is still there then
     if s.record.phase in (Phase.RETREATING, Phase.REJECTED):
         return ignored(s, "the release is taken back already")
+    if s.stable is None:
+        return ignored(s, "no pods of the former version are left to go back to; deploy it again")
     decision = retreat(s, Reason.ABORTED, "a person took the release back", failed="a person took it back")
     assert isinstance(decision.write, Patch)
     draft = decision.write.draft

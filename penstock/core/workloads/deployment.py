@@ -20,7 +20,7 @@ from penstock.core.gate import previous
 from penstock.core.observation import Observation
 from penstock.core.ownership import given_back, in_the_way, ours, owners
 from penstock.core.reasons import Reason
-from penstock.core.record import Record
+from penstock.core.record import Record, declared
 from penstock.core.rollout import Event, Phase, after
 from penstock.core.situation import Situation
 
@@ -71,7 +71,9 @@ def give_back(s: Situation) -> Decision | None:
 def brake(s: Situation, step: int) -> Decision:
     """First half of a later window: the brake is written while still paused."""
     phase = after(s.record.phase, Event.BRAKED)
-    record = replace(s.record, phase=phase, step=step, awaiting=False, failed="", note="")
+    record = replace(s.record, phase=phase, step=step, awaiting=False)
+    if step != s.record.step:
+        record = replace(record, failed="", note="")
     fields = replace(s.deployment.fields, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE, paused=True)
     return quiet(f"the brake is set for step {step}", patch(s, record, fields))
 
@@ -173,16 +175,16 @@ def stable_window(s: Situation, record: Record) -> Patch:
     The declared template is kept in an annotation of the same write; a version that never ran stands nowhere else.
     """
     assert s.stable is not None
-    declared = s.deployment.annotations.get(keys.DECLARED) or json.dumps(s.deployment.spec, separators=(",", ":"))
+    aside = s.deployment.annotations.get(keys.DECLARED) or json.dumps(s.deployment.spec, separators=(",", ":"))
     fields = replace(record.saved.rolling(), paused=None)
-    return patch(s, replace(record, since=s.now), fields, s.stable.spec, {keys.DECLARED: declared})
+    return patch(s, replace(record, since=s.now), fields, s.stable.spec, {keys.DECLARED: aside})
 
 
 def close_stable_window(s: Situation) -> Decision:
     """Show the declared template again, paused, so that Git and the cluster agree."""
-    text = s.deployment.annotations.get(keys.DECLARED)
+    template = declared(s.deployment.annotations.get(keys.DECLARED), s.record)
     fields = replace(s.record.saved.rolling(), paused=True)
-    write = patch(s, s.record, fields, json.loads(text) if text else None, {keys.DECLARED: None})
+    write = patch(s, s.record, fields, template, {keys.DECLARED: None})
     return quiet("the declared template is shown again", write)
 
 
@@ -259,7 +261,9 @@ def end(s: Situation) -> Decision:
 def release(s: Situation, reason: Reason, message: str) -> Decision:
     """Every field exactly as the user had it, at once. The record stays until their owners have them back too."""
     record = replace(s.record, phase=after(s.record.phase, Event.RELEASED))
-    return Decision(reason, message, patch(s, record, s.record.saved, notes={keys.REQUEST: None}), POLL)
+    shown = declared(s.deployment.annotations.get(keys.DECLARED), record)
+    notes = {keys.REQUEST: None, keys.DECLARED: None}
+    return Decision(reason, message, patch(s, record, s.record.saved, shown, notes), POLL)
 
 
 def leave(s: Situation) -> Decision:
