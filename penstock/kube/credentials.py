@@ -6,12 +6,15 @@ hence the path is always handed over. A path that was named and does not exist i
 another cluster.
 """
 
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from penstock.kube.errors import NotConfigured
+
+log = logging.getLogger(__name__)
 
 MOUNTED = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 """Where the kubelet mounts the ServiceAccount's token, the CA certificate and the namespace's name."""
@@ -43,6 +46,26 @@ class InCluster:
             return (self.mounted / "namespace").read_text().strip() or "default"
         except OSError:
             return "default"
+
+
+class TokenFile:
+    """A token that the kubelet replaces about once an hour; read again when the file has become another."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._token = ""
+        self._changed = -1
+
+    def read(self) -> str:
+        """The token; the one before while the file is missing or empty, it is good for some minutes more."""
+        try:
+            changed = self.path.stat().st_mtime_ns
+            if changed != self._changed:
+                self._token = self.path.read_text().strip() or self._token
+                self._changed = changed
+        except OSError as error:
+            log.warning("the token cannot be read again, the old one is still used: %s", error)
+        return self._token
 
 
 def find(

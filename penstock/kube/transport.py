@@ -12,7 +12,6 @@ loopback or in-cluster address sent there fails in ways that are hard to see.
 # ruff: noqa: ASYNC109 - a deadline as a keyword of every request cannot be forgotten, one around it can
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Self
@@ -25,8 +24,6 @@ from penstock.kube.lines import Lines
 
 if TYPE_CHECKING:
     from penstock.kube.connection import Connection
-
-log = logging.getLogger(__name__)
 
 Object = dict[str, Any]
 
@@ -238,23 +235,19 @@ BROKEN = (OSError, ValueError, TypeError, KeyError, AttributeError)
 
 
 def _from_pod(configuration: Any, place: InCluster) -> str:
-    from kubernetes.aio.config import ConfigException
     from kubernetes.aio.config.incluster_config import InClusterConfigLoader
 
+    token = credentials.TokenFile(place.mounted / "token")
     loader = InClusterConfigLoader(
-        token_filename=str(place.mounted / "token"),
+        token_filename=str(token.path),
         cert_filename=str(place.mounted / "ca.crt"),
+        try_refresh_token=False,  # once a minute, and a file that is just being replaced is an exception
         environ={"KUBERNETES_SERVICE_HOST": place.host, "KUBERNETES_SERVICE_PORT": place.port},
     )
     loader.load_and_set(configuration)
-    read_again = configuration.refresh_api_key_hook  # does so once a minute
 
-    def refresh(configured: Any) -> None:
-        try:
-            read_again(configured)
-        except (ConfigException, OSError) as error:
-            log.warning("the token cannot be read again, the old one is still used: %s", error)
-        configured.refresh_api_key_hook = refresh  # the loader's hook puts itself back
+    def refresh(configured: Any) -> None:  # called before each request
+        configured.api_key["BearerToken"] = f"Bearer {token.read()}"
 
     configuration.refresh_api_key_hook = refresh
     return place.namespace()
