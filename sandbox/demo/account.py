@@ -1,0 +1,85 @@
+"""What the traffic reported, put to the account of the release during which each request began."""
+
+import bisect
+import math
+from collections import Counter
+from dataclasses import dataclass
+
+from sandbox.demo.traffic import Count, End, Failure, Line
+
+RECENT = 4
+"""Lines with counts over which the present rate is taken."""
+
+
+@dataclass(frozen=True)
+class Requests:
+    """Of one release. `failed` counts by reason."""
+
+    sent: int
+    failed: dict[str, int]
+
+    @property
+    def failures(self) -> int:
+        return sum(self.failed.values())
+
+
+class Account:
+    """All lines of the traffic so far."""
+
+    def __init__(self) -> None:
+        self.counts: list[Count] = []
+        self.failures: list[Failure] = []
+        self.ended = False
+
+    def take(self, line: Line) -> None:
+        match line:
+            case Count():
+                self.counts.append(line)
+            case Failure():
+                self.failures.append(line)
+            case End():
+                self.ended = True
+
+    def between(self, begun: float, ended: float) -> Requests:
+        """Requests that began in [begun, ended): every failure, and how many were sent as of the nearest counts."""
+        failed = Counter(failure.why for failure in self.failures if begun <= failure.at < ended)
+        return Requests(self._sent(ended) - self._sent(begun), dict(failed))
+
+    def _sent(self, moment: float) -> int:
+        before = bisect.bisect_right(self.counts, moment, key=lambda count: count.at)
+        return self.counts[before - 1].sent if before else 0
+
+    @property
+    def rate(self) -> float:
+        """Requests per second now."""
+        if not self.counts:
+            return 0.0
+        first, last = self.counts[-RECENT:][0], self.counts[-1]
+        return (last.sent - first.sent) / (last.at - first.at) if last.at > first.at else 0.0
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """The share of each version among the answers of late."""
+        if not self.counts:
+            return {}
+        first, last = self.counts[-2 * RECENT :][0], self.counts[-1]
+        recent = {version: n - first.answered.get(version, 0) for version, n in last.answered.items()}
+        return {version: n / sum(recent.values()) for version, n in sorted(recent.items()) if n}
+
+
+NOTICED = 1.0
+"""Seconds until the kubelet sees that a container has ended: it looks at all of them once a second."""
+PROBED = 1.0
+"""The period of the readiness probe."""
+PROPAGATED = 2.0
+"""Status, EndpointSlice, kube-proxy: which writes the machine's rules at most once a second."""
+
+
+def bound(crashes: int, rate: float, pods: int) -> int:
+    """The most requests that crashes of one pod among so many may cost.
+
+    Each crash leaves a pod in the Service, that does not answer, for at most so many seconds; connections are spread at
+    random, so its share is a Poisson number, of which three standard deviations are allowed for.
+    """
+    expected = crashes * (NOTICED + PROBED + PROPAGATED) * rate / pods
+    return math.ceil(expected + 3 * math.sqrt(expected))

@@ -1,0 +1,87 @@
+"""The controller dies in the middle of an open window, the moment at which most could go wrong.
+
+The window is open for some hundred milliseconds. So the process is found and held beforehand, the kill follows the
+event of the Deployment at once, and afterwards the API server is asked whether the window was still open. If the
+controller was faster it is started again, and the next window is waited for.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from penstock.core.rollout import Phase
+from penstock.kube import Client, objects
+from sandbox.demo.expectations import HELD, Interruption
+from sandbox.demo.history import Cluster, Deployment
+from sandbox.demo.measure import sizes
+from sandbox.demo.recorder import Recorder
+from sandbox.demo.releases import STEPS, Release
+from sandbox.demo.shop import NAME, NAMESPACE
+from sandbox.demo.stage import Stage
+from sandbox.demo.view import View
+
+CONTROLLER = "controller"
+LEASE = objects.lease("penstock-system", "penstock-controller")
+
+FIRST_STEP = 2
+"""The window to begin with: at the second step both versions already run."""
+
+PATIENCE = 120.0
+"""Seconds until a window opens, and until the native controller has filled it."""
+
+
+async def interrupt(release: Release, stage: Stage, client: Client, recorder: Recorder, view: View) -> Interruption:
+    """Kill the controller in an open window, watch for HELD seconds, start it again."""
+    for step in range(FIRST_STEP, len(STEPS) + 1):
+        with stage.aim(CONTROLLER) as kill:
+            await recorder.until(window(release, step), PATIENCE, f"the window of step {step} opens")
+            kill()
+        view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
+        if await _open(client):
+            return await _watch(release, step, stage, client, recorder, view)
+        view.say("it had closed the window already; it is started again, and the next window is waited for")
+        await stage.restart(CONTROLLER)
+    return Interruption(False, STEPS[-1], frozenset(), renewed=False, seconds=0.0)
+
+
+async def _watch(
+    release: Release, step: int, stage: Stage, client: Client, recorder: Recorder, view: View
+) -> Interruption:
+    target = STEPS[step - 1]
+    await recorder.until(filled(release, target), PATIENCE, f"the open window is filled with {target} new pods")
+    view.say(f"un-paused, with nobody to stop it, and it stays at {target} new pods: watched for {HELD:.0f} s")
+    lease, begun = await _renewal(client), time.time()
+    await asyncio.sleep(HELD)
+    ended, open_still, renewed = time.time(), await _open(client), await _renewal(client) != lease
+    seen = sizes(recorder.events, release.version, begun, ended)
+    view.say("the controller is started again")
+    await stage.restart(CONTROLLER)
+    return Interruption(open_still, target, frozenset(seen), renewed, ended - begun)
+
+
+def window(release: Release, step: int) -> Callable[[Cluster], bool]:
+    """The window of a step is open."""
+
+    def holds(now: Cluster) -> bool:
+        seen = now.deployment
+        return seen is not None and seen.version == release.version and seen.step == step and is_open(seen)
+
+    return holds
+
+
+def filled(release: Release, target: int) -> Callable[[Cluster], bool]:
+    """The native controller has made all pods that the window allows."""
+    return lambda now: now.sized(release.version) == now.living(release.version) == target
+
+
+def is_open(seen: Deployment) -> bool:
+    return seen.phase is Phase.OPENING and not seen.paused
+
+
+async def _open(client: Client) -> bool:
+    """What the API server says: a watch might not have told us yet that the window was closed."""
+    return is_open(Deployment.of(await client.get(objects.deployment(NAMESPACE, NAME))))
+
+
+async def _renewal(client: Client) -> str:
+    return str(objects.at(await client.get(LEASE), "spec", "renewTime", default=""))

@@ -1,0 +1,72 @@
+"""What a release did to the shop, measured at every event: exposure, Ready pods, pods in all."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from penstock.core.rollout import Phase
+from sandbox.demo.history import Cluster, Deployment, Event, replay
+from sandbox.demo.releases import REPLICAS, STEPS
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One release, from the admitted change to its end."""
+
+    steps: tuple[int, ...]
+    """Pods of the new version at each step that was reached."""
+    exposure: tuple[tuple[int, int], ...]
+    """For each number of new pods that was allowed: the most there ever were while it was."""
+    fewest_ready: int
+    most_pods: int
+    crashes: int
+
+
+def measure(events: Iterable[Event], version: str, begun: int, ended: int) -> Measured:
+    """Events up to revision ENDED; the bounds are judged from BEGUN, the revision of the admitted change, on."""
+    steps: list[int] = []
+    exposure: dict[int, int] = {}
+    crashes: dict[str, int] = {}
+    ready, total, allowed = [], [], 0
+    for now in replay(event for event in events if event.revision <= ended):
+        if now.revision < begun:
+            continue
+        allowed = max(allowed, _allowed(now.deployment, version))
+        exposure[allowed] = max(exposure.get(allowed, 0), now.sized(version), now.living(version))
+        ready.append(now.ready())
+        total.append(now.sized())
+        crashes |= {name: pod.crashes for name, pod in now.pods.items() if pod.version == version}
+        if _reached(now, version) and now.sized(version) not in steps:
+            steps.append(now.sized(version))
+    shown = tuple((k, most) for k, most in sorted(exposure.items()) if k or most)
+    return Measured(tuple(steps), shown, min(ready, default=0), max(total, default=0), sum(crashes.values()))
+
+
+def sizes(events: Iterable[Event], version: str, begun: float, ended: float) -> set[int]:
+    """Every number of pods of one version that was asked for, or lived, between two moments."""
+    found = set[int]()
+    for now in replay(event for event in events if event.at <= ended):
+        if now.at <= begun:
+            found = {now.sized(version)}
+        else:
+            found |= {now.sized(version), now.living(version)}
+    return found
+
+
+def _allowed(deployment: Deployment | None, version: str) -> int:
+    """Pods of the new version that the phase stands for. It does not shrink: pods that are to go take a moment."""
+    if deployment is None or deployment.version != version:
+        return 0
+    match deployment.phase:
+        case Phase.OPENING | Phase.HOLDING if deployment.step:
+            return STEPS[deployment.step - 1]
+        case Phase.FINISHING | None:
+            return REPLICAS
+    return 0
+
+
+def _reached(now: Cluster, version: str) -> bool:
+    """A step is held, or all pods are of the new version."""
+    seen = now.deployment
+    if seen is None or seen.version != version:
+        return False
+    return seen.phase is Phase.HOLDING or (seen.complete and now.sized(version) == REPLICAS)

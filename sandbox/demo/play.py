@@ -1,0 +1,93 @@
+"""From nothing to the summary and back to nothing, whatever happens in between."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from penstock.kube import Client
+from sandbox.demo import summary
+from sandbox.demo.account import Account
+from sandbox.demo.expectations import RATE, Outcome, broken
+from sandbox.demo.recorder import Recorder
+from sandbox.demo.shop import NAMESPACE, SELECTOR, Shop
+from sandbox.demo.stage import Stage
+from sandbox.demo.story import Story, Told, outcomes
+from sandbox.demo.view import Scene, Screen, View
+
+WARM = 2.0
+"""Seconds of traffic before the first release: kube-proxy may still be learning the pods."""
+
+
+async def play(directory: Path, pods: str | None, console: Console) -> bool:
+    """Whether every expectation held."""
+    stage = Stage(directory, pods)
+    view = (Screen if console.is_terminal else View)(console, Scene())
+    view.say(f"{'using the cluster' if stage.running else 'starting a Kubernetes with Penstock'} in {directory}")
+    async with stage.up():
+        view.say(f"it runs, with {'real containers' if stage.real else 'simulated pods, which answer no requests'}")
+        seen = await _perform(stage, view)
+    return _conclude(console, seen)
+
+
+async def _perform(stage: Stage, view: View) -> list[Outcome]:
+    account = Account() if stage.real else None
+    async with (
+        Client.connect(str(stage.sandbox.kubeconfig), user_agent="penstock-demo") as client,
+        _opened(Shop(client, simulated=not stage.real), keep=not stage.running) as (shop, url),
+    ):
+        recorder = Recorder(client, NAMESPACE, SELECTOR)
+        story = Story(stage, client, shop, recorder, view)
+        view.scene.recorder = recorder
+        with view.shown():
+            async with _beside(recorder.run(), view.run()):
+                await story.begin()
+                told = await _told(story, account, url)
+        return outcomes(told, recorder.events, account)
+
+
+async def _told(story: Story, account: Account | None, url: str) -> list[Told]:
+    """The releases, with traffic where pods can answer."""
+    if account is None:
+        return await story.tell()
+    story.view.scene.account = account
+    story.view.say(f"{RATE:g} requests per second to {url}, three of four on a connection of their own")
+    async with _beside(story.stage.flow(url, RATE, account.take)):
+        await asyncio.sleep(WARM)
+        return await story.tell()
+
+
+def _conclude(console: Console, seen: list[Outcome]) -> bool:
+    console.print()
+    console.print(summary.table(seen))
+    console.print(*summary.notes(seen), sep="\n", highlight=False, soft_wrap=True)
+    failed = [sentence for outcome in seen for sentence in broken(outcome)]
+    for sentence in failed:
+        console.print(f"NOT AS EXPECTED  {sentence}", style="bold red", highlight=False, soft_wrap=True)
+    if not failed:
+        console.print("Every expectation held.", style="bold green")
+    return not failed
+
+
+@asynccontextmanager
+async def _opened(shop: Shop, *, keep: bool) -> AsyncIterator[tuple[Shop, str]]:
+    """A namespace for the demo; it is left to go with the cluster where that is taken down anyway."""
+    url = await shop.open()
+    try:
+        yield shop, url
+    finally:
+        if not keep:
+            await shop.close()
+
+
+@asynccontextmanager
+async def _beside(*endless: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Tasks beside the body: ended with it, and one that fails ends the body."""
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(coroutine) for coroutine in endless]
+        yield
+        for task in tasks:
+            task.cancel()

@@ -1,0 +1,124 @@
+"""The story of `make demo`: a good release, a bad one, and one whose controller is killed half-way.
+
+Nothing here helps the rollout along: the story applies a manifest and watches. What it has seen is judged afterwards,
+from the recorded events, so that a slow terminal cannot make a release look better or worse than it was.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from penstock.core.rollout import Phase
+from penstock.kube import Client
+from sandbox.demo import interruption
+from sandbox.demo.account import Account
+from sandbox.demo.expectations import Interruption, Outcome
+from sandbox.demo.history import Cluster, Event
+from sandbox.demo.measure import measure
+from sandbox.demo.recorder import Recorder, TookTooLong
+from sandbox.demo.releases import FIRST, PATIENCE, RELEASES, REPLICAS, Release
+from sandbox.demo.shop import NotGated, Shop
+from sandbox.demo.stage import Stage
+from sandbox.demo.view import View
+
+
+@dataclass(frozen=True)
+class Told:
+    """One release that was told: where it is found among the recorded events."""
+
+    release: Release
+    begun: tuple[int, float]
+    """Revision and time of the admitted change."""
+    ended: tuple[int, float]
+    trouble: str = ""
+    interruption: Interruption | None = None
+
+
+class Story:
+    """The releases, one after the other, on a stage that is up."""
+
+    def __init__(self, stage: Stage, client: Client, shop: Shop, recorder: Recorder, view: View) -> None:
+        self.stage, self.client, self.shop, self.recorder, self.view = stage, client, shop, recorder, view
+
+    async def begin(self) -> None:
+        """The version that runs already."""
+        self.view.say(
+            f"{FIRST.version}: {REPLICAS} replicas and the default strategy, nothing of Penstock in the manifest"
+        )
+        await self.shop.deploy(FIRST)
+        await self.recorder.until(runs(FIRST), PATIENCE, f"all pods run {FIRST.version}")
+
+    async def tell(self) -> list[Told]:
+        """All releases; one that does not end as it should is the last."""
+        told: list[Told] = []
+        for release in RELEASES:
+            told.append(await self._release(release))
+            if told[-1].trouble:
+                break
+        return told
+
+    async def _release(self, release: Release) -> Told:
+        self.view.scene.release = release
+        self.view.say(f"{release.version} is applied: {release.title}")
+        begun, trouble, death = time.time(), "", None
+        revision = 0
+        try:
+            revision = await self.shop.deploy(release)
+            if release.interrupted:
+                death = await interruption.interrupt(release, self.stage, self.client, self.recorder, self.view)
+            end, what = (taken_back, "taken back") if release.crash_after else (runs, "on all pods")
+            await self.recorder.until(end(release), PATIENCE, f"{release.version} is {what}")
+            self.view.say(f"{release.version} is {what}")
+        except (TookTooLong, NotGated) as error:
+            trouble = str(error)
+            self.view.say(trouble)
+        return Told(release, (revision, begun), (self.recorder.newest, time.time()), trouble, death)
+
+
+def runs(release: Release) -> Callable[[Cluster], bool]:
+    """All pods are of this version, and nothing of a rollout is left."""
+
+    def holds(now: Cluster) -> bool:
+        seen = now.deployment
+        return (
+            seen is not None
+            and seen.version == release.version
+            and seen.complete
+            and seen.phase is None
+            and not seen.rollout
+            and now.sized() == now.ready() == now.ready(release.version) == REPLICAS
+        )
+
+    return holds
+
+
+def taken_back(release: Release) -> Callable[[Cluster], bool]:
+    """The version is declared and rejected, and all pods are of another."""
+
+    def holds(now: Cluster) -> bool:
+        seen = now.deployment
+        return (
+            seen is not None
+            and seen.version == release.version
+            and seen.phase is Phase.REJECTED
+            and now.sized(release.version) == now.living(release.version) == 0
+            and now.sized() == now.ready() == REPLICAS
+        )
+
+    return holds
+
+
+def outcomes(told: Sequence[Told], events: Sequence[Event], account: Account | None) -> list[Outcome]:
+    """What each release did; failed requests count for it until the next one begins, so that none falls between."""
+    ends = [after.begun[1] for after in told[1:]] + [float("inf")]
+    return [
+        Outcome(
+            release=part.release,
+            measured=measure(events, part.release.version, part.begun[0], part.ended[0]),
+            seconds=part.ended[1] - part.begun[1],
+            requests=account.between(part.begun[1], end) if account else None,
+            trouble=part.trouble,
+            interruption=part.interruption,
+        )
+        for part, end in zip(told, ends, strict=True)
+    ]

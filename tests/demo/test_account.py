@@ -1,0 +1,51 @@
+"""Failed requests and the releases that have to answer for them."""
+
+from sandbox.demo.account import Account, Requests, bound
+from sandbox.demo.traffic import Count, End, Failure
+
+
+def account() -> Account:
+    told = Account()
+    for second in range(11):
+        told.take(Count(100.0 + second, 40 * second, {"v1": 40 * second}, {}))
+    for at in (101.5, 104.999, 105.0, 109.0):
+        told.take(Failure(at, "refused", ""))
+    told.take(Failure(106.0, "cut", ""))
+    return told
+
+
+def test_a_failure_belongs_to_the_release_in_which_the_request_began() -> None:
+    """A time-out is reported seconds later, perhaps during the next release."""
+    told = account()
+    assert told.between(100.0, 105.0) == Requests(200, {"refused": 2})
+    assert told.between(105.0, float("inf")) == Requests(200, {"refused": 2, "cut": 1})
+
+
+def test_nothing_falls_between_two_releases() -> None:
+    """Windows that meet share no request and miss none."""
+    told = account()
+    parts = [told.between(begun, ended) for begun, ended in ((0.0, 103.3), (103.3, 107.2), (107.2, float("inf")))]
+    assert sum(part.failures for part in parts) == 5
+    assert sum(part.sent for part in parts) == 400
+
+
+def test_the_rate_and_the_shares_are_those_of_late() -> None:
+    """A rate over the whole run would hide that traffic has stopped."""
+    told = Account()
+    assert (told.rate, told.shares) == (0.0, {})
+    told.take(Count(100.0, 4000, {"v1": 4000}, {}))
+    for second in range(1, 9):
+        told.take(Count(100.0 + second, 4000 + 40 * second, {"v1": 4000 + 30 * second, "v2": 10 * second}, {}))
+    assert told.rate == 40.0
+    assert told.shares == {"v1": 0.75, "v2": 0.25}
+    assert not told.ended
+    told.take(End(109.0))
+    assert told.ended
+
+
+def test_the_bound_grows_with_crashes_and_traffic_and_shrinks_with_pods() -> None:
+    """2 crashes, 4 s each, 40/s over 11 pods: 29.1 are expected, three standard deviations are 16.2."""
+    assert bound(2, 40.0, 11) == 46
+    assert bound(0, 40.0, 11) == 0
+    assert bound(1, 40.0, 11) < bound(2, 40.0, 11) < bound(2, 80.0, 11)
+    assert bound(2, 40.0, 20) < bound(2, 40.0, 11)

@@ -1,0 +1,99 @@
+"""What people see, on a terminal and without one."""
+
+import io
+
+import pytest
+from rich.console import Console
+
+from penstock.core.rollout import Phase
+from sandbox.demo.account import Account
+from sandbox.demo.history import Cluster, Deployment, Fact, Pod, ReplicaSet
+from sandbox.demo.releases import RELEASES
+from sandbox.demo.traffic import Count
+from sandbox.demo.view import Scene, View, panel
+
+SAYS = "step 1 of 3: 1 of 10 pods run the new version, judged until 12:30:15 UTC"
+
+
+class Seen(Scene):
+    """A scene with a cluster that nobody recorded."""
+
+    def __init__(self, *facts: Fact) -> None:
+        super().__init__()
+        self.release = RELEASES[0]
+        self.shown = Cluster(facts={(type(fact), str(i)): fact for i, fact in enumerate(facts)})
+
+    @property
+    def cluster(self) -> Cluster:
+        return self.shown
+
+
+def holding() -> Seen:
+    old = [Pod("v1", ready=True, going=False, crashes=0)] * 9 + [Pod("v1", ready=False, going=True, crashes=0)]
+    new = [Pod("v2", ready=True, going=False, crashes=0), Pod("v2", ready=False, going=False, crashes=1)]
+    deployment = Deployment(
+        "v2", paused=True, complete=False, rollout="holding", phase=Phase.HOLDING, step=1, message=SAYS
+    )
+    return Seen(deployment, ReplicaSet("v2", 1), ReplicaSet("v1", 10), *new, *old)
+
+
+def drawn(scene: Scene) -> str:
+    console = Console(width=100, file=io.StringIO(), record=True)
+    console.print(panel(scene))
+    return console.export_text()
+
+
+def test_the_screen_shows_the_sentence_a_dot_per_pod_and_the_traffic() -> None:
+    """One look says where the release is; old pods first, each in its place."""
+    scene = holding()
+    scene.account = Account()
+    scene.account.take(Count(1.0, 0, {}, {}))
+    scene.account.take(Count(2.0, 40, {"v1": 36, "v2": 3}, {"refused": 1}))
+    screen = drawn(scene)
+    assert "v2, a good version" in screen
+    assert SAYS in screen
+    assert "pods     ● ● ● ● ● ● ● ● ● · ● ○" in screen
+    assert "v1: 9 of 9 Ready, v2: 1 of 2 Ready" in screen
+    assert "traffic  40/s, 1 of 40 failed; answered by v1 92%, v2 8%" in screen
+
+
+def test_simulated_pods_have_no_traffic_and_nothing_is_claimed_about_it() -> None:
+    """A zero would be a lie."""
+    assert "traffic  not measured: simulated pods answer nobody" in drawn(holding())
+
+
+def test_before_anything_is_deployed_there_is_a_screen() -> None:
+    """The first drawing comes before the first event."""
+    assert "nothing is deployed yet" in drawn(Scene())
+
+
+def test_without_a_terminal_a_sentence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log in which a screen is redrawn five times a second is no log."""
+    out = io.StringIO()
+    scene = holding()
+    view = View(Console(width=100, file=out), scene)
+    for _ in range(3):
+        view.draw()
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 1
+    assert lines[0].endswith(
+        f"{SAYS}  [v1: 9 of 9 Ready, v2: 1 of 2 Ready; traffic not measured: simulated pods answer nobody]"
+    )
+    scene.shown = Cluster(facts={})
+    view.draw()
+    assert len(out.getvalue().splitlines()) == 2
+
+
+def test_new_numbers_under_the_same_sentence_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pods come and go within milliseconds."""
+    out = io.StringIO()
+    scene = holding()
+    view = View(Console(width=100, file=out), scene)
+    view.draw()
+    key = next(key for key, fact in scene.shown.facts.items() if isinstance(fact, Pod))
+    scene.shown = Cluster(facts={k: f for k, f in scene.shown.facts.items() if k != key})
+    view.draw()
+    assert len(out.getvalue().splitlines()) == 1
+    monkeypatch.setattr("sandbox.demo.view.CALM", 0.0)
+    view.draw()
+    assert len(out.getvalue().splitlines()) == 2
