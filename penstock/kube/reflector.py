@@ -28,6 +28,8 @@ WATCH_SECONDS = 290
 """The server ends each watch after this time; below the 5 minutes after which many proxies cut a connection."""
 
 LIST_DEADLINE = 30.0
+LONGEST_WISH = 120.0
+"""Seconds that a server's Retry-After may keep us away; one that errs by a factor must not silence us for a day."""
 CALM = 10.0
 """A connection that lasted so many seconds ends the growth of the pauses."""
 
@@ -72,7 +74,7 @@ class Reflector:
                 self._position = ""
             except ApiError as error:
                 log.warning("%s", error)
-                wish = error.retry_after or 0.0
+                wish = min(error.retry_after or 0.0, LONGEST_WISH)
             lasted = now() - begun
             if lasted >= IDLE and not self._heard:
                 self._position = ""

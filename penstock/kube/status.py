@@ -85,7 +85,7 @@ def decoded(raw: bytes, request: str) -> dict[str, Any]:
         raise Unavailable(0, "NotJSON", f"the answer is not JSON: {_quoted(raw)}", request=request) from error
 
 
-def tests(operations: Sequence[Mapping[str, Any]]) -> bool:
+def asks(operations: Sequence[Mapping[str, Any]]) -> bool:
     """Whether a JSON Patch asks for anything about the object's present state."""
     return any(operation.get("op") == "test" for operation in operations)
 

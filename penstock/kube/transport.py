@@ -194,7 +194,7 @@ class Client:
             raw = await answer.read()
         if answer.status < 300:
             return status.decoded(raw, request), answer.status
-        tested = content == JSON_PATCH and status.tests(body)
+        tested = content == JSON_PATCH and status.asks(body)
         raise status.refused(answer.status, answer.phrase, answer.headers, raw, request, tested=tested)
 
 
