@@ -101,7 +101,7 @@ class Shard:
         while token is not None:
             more = {"continue": token} if token else {}
             page = await self.client.get(path, accept=PARTIAL_LIST, timeout=SCAN_DEADLINE, limit=500, **more)
-            for item in page["items"]:
+            for item in page["items"] or ():
                 traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
                 if traces and objects.key(item) not in self._rollouts:
                     whole = objects.deployment(objects.namespace_of(item), objects.name(item))
