@@ -1,0 +1,57 @@
+"""What must be true at the end of a rollout: the user's fields as they were, and nothing left that names Penstock."""
+
+import json
+from typing import Any
+
+from tests.cluster.world import World, label
+
+Object = dict[str, Any]
+
+KEPT = "penstock.dev/previous"
+"""The one annotation that outlives a rollout: which template may come back un-gated for a while."""
+
+PROMISED = frozenset(
+    {"penstock.dev/steps", "penstock.dev/step-time", "penstock.dev/approve", "penstock.dev/on-failure"}
+)
+
+
+def spelled(value: Any) -> str:
+    """Byte for byte."""
+    return json.dumps(value, sort_keys=True)
+
+
+def fields(deployment: Object) -> Object:
+    """The spec without what a release changes: template and replicas."""
+    return {name: value for name, value in deployment["spec"].items() if name not in ("template", "replicas")}
+
+
+def traces(here: World) -> list[str]:
+    """What still names us."""
+    deployment = here.deployment
+    meta, status = deployment["metadata"], deployment.get("status") or {}
+    found = [f"annotation {key}" for key in meta.get("annotations", {}) if _ours(key)]
+    found += [f"label {label(deployment)}"] if label(deployment) else []
+    found += [
+        f"managed by {e['manager']}: {spelled(e['fieldsV1'])}" for e in meta.get("managedFields", []) if _named(e)
+    ]
+    found += [f"condition {c['type']}" for c in status.get("conditions") or [] if "penstock" in c["type"]]
+    for (kind, name), obj in here.recorder.objects.items():
+        if kind == "ReplicaSet":
+            found += [f"{name}: annotation {key}" for key in obj["metadata"].get("annotations", {}) if _ours(key)]
+    return found
+
+
+def _named(entry: Object) -> bool:
+    return "penstock" in str(entry.get("manager")) or (
+        entry.get("manager") != "kubectl-client-side-apply" and "penstock.dev/rec" in spelled(entry.get("fieldsV1"))
+    )
+
+
+def _ours(key: str) -> bool:
+    return key.startswith("penstock.dev/") and key not in PROMISED and key != KEPT
+
+
+async def restored(here: World) -> None:
+    """Wait until nothing names us, and compare the fields with those from before."""
+    await here.until("free of traces", lambda: not traces(here), 20)
+    assert spelled(fields(here.deployment)) == spelled(fields(here.born))

@@ -1,0 +1,256 @@
+"""I1, I2 and I3 at every event of a history, and a second, independent judgement of the steps.
+
+The record says what Penstock allows itself; obeying it proves little if the record is wrong. So the steps are also
+worked out from the user's own annotations, and a step may grow into the next one only after all its pods were Ready
+for the shortest stay (I5).
+
+A count above a bound is a violation when it *grows* there: what a bound that has just fallen left behind is the
+native controller's to bring down, and it does so in its own time.
+"""
+
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
+
+from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet, resolve
+from tests.cluster.state import Event, State
+
+TRUNCATED = 1.1
+"""Seconds by which a stay may look too short: conditions carry whole seconds, and a watch takes its time."""
+
+
+@dataclass(frozen=True)
+class Violation:
+    """A broken invariant, and where in the history."""
+
+    invariant: str
+    message: str
+    index: int
+
+
+@dataclass
+class Extremes:
+    """How close it came; for the report."""
+
+    new: int = 0
+    ready: int | None = None
+    floor: int = 0
+    total: int = 0
+    most: int = 0
+    events: int = 0
+
+
+@dataclass(frozen=True)
+class Excuses:
+    """What a test has done itself, and what it knows to go past the steps."""
+
+    pods: Collection[str] = frozenset()
+    """Names of pods that it made fail or deleted."""
+    failing: Collection[str] = frozenset()
+    """Images whose pods fail by themselves after having been Ready."""
+    free: Collection[str] = frozenset()
+    """Images that need not be stepped: opted out, or let in un-gated on purpose."""
+
+
+@dataclass
+class Climb:
+    """The independent view of one rollout: how many steps have been entered, and since when the last one is whole."""
+
+    version: str
+    step: int = 0
+    whole: float | None = None
+    scaled: bool = False
+
+
+def levels(deployment: Deployment) -> list[int]:
+    """Pods after each step, from the user's annotations alone, the last one being all."""
+    replicas, found = deployment.replicas, set()
+    surge = resolve(deployment.limits.surge, replicas, up=True)
+    for item in deployment.plan[0].split(","):
+        text = item.strip()
+        pods = resolve(text if text.endswith("%") else int(text), replicas, up=True)
+        if pods < replicas or (surge >= replicas and (replicas == 1 or text == "100%")):
+            found.add(min(pods, replicas))
+    return [*sorted(found), replicas]
+
+
+def stay(deployment: Deployment) -> float:
+    """The shortest stay in seconds."""
+    text = deployment.plan[1].partition("..")[0].strip()
+    unit = {"s": 1.0, "m": 60.0, "h": 3600.0}
+    return float(text[:-2]) / 1000 if text.endswith("ms") else float(text[:-1]) * unit[text[-1]]
+
+
+@dataclass
+class Judge:
+    """Plays a history of one Deployment."""
+
+    excuses: Excuses = field(default_factory=Excuses)
+    state: State = field(default_factory=State)
+    violations: list[Violation] = field(default_factory=list)
+    extremes: Extremes = field(default_factory=Extremes)
+    lines: list[str] = field(default_factory=list)
+    _stable: str = ""
+    _grants: dict[str, Grant] = field(default_factory=dict)
+    _climb: Climb | None = None
+    _armed: int = 0
+    _was_ready: set[str] = field(default_factory=set)
+    _debts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _replacements: set[str] = field(default_factory=set)
+
+    def play(self, events: Sequence[Event]) -> "Judge":
+        """Take each event and judge the state after it."""
+        for index, event in enumerate(events):
+            self._one(index, event)
+        return self
+
+    def _one(self, index: int, event: Event) -> None:
+        counts = {rs.version: self.state.declared_pods(rs.version) for rs in self.state.replicasets.values()}
+        total, before = self.state.total, self.state.deployment
+        known = self.state.pods.get(event.object.uid) if isinstance(event.object, Pod) else None
+        self.state.take(event)
+        self.lines.append(self.state.words())
+        self.extremes.events += 1
+        match event.object:
+            case Deployment():
+                self._declared(before)
+            case ReplicaSet() as rs if not event.deleted:
+                now = self.state.declared_pods(rs.version)
+                if now > counts.get(rs.version, 0):
+                    self._grown(index, event.at, rs, now)
+                if self.state.total > total:
+                    self._total(index)
+            case Pod() as pod:
+                self._pod(index, pod, known, event)
+        self._ready(index)
+        self._whole(event.at)
+
+    def _declared(self, before: Deployment | None) -> None:
+        """A write to the Deployment: what is declared, what is stable, what the record allows."""
+        now = self.state.deployment
+        if now is None:
+            return
+        if before is None or before.uid != now.uid:
+            self._stable, self._climb = now.version, None
+        elif before.version != now.version and before.grant is None:
+            self._stable = before.version
+        if now.grant and not now.grant.ends:
+            self._grants[now.grant.declared] = now.grant
+        if self._climb is None or (self._climb.version != now.version and now.version != self._stable):
+            self._climb = Climb(now.version)
+        if before and before.replicas != now.replicas:
+            self._climb.scaled = True
+        if now.grant is None:
+            self._climb.scaled = False
+
+    def _grown(self, index: int, at: float, rs: ReplicaSet, pods: int) -> None:
+        """I2: a version got more pods."""
+        deployment = self.state.deployment
+        if deployment is None or rs.version == self._stable or rs.image in self.excuses.free:
+            return
+        self.extremes.new = max(self.extremes.new, pods)
+        allowed = self._allowed(deployment, rs.version)
+        if allowed is not None and pods > allowed:
+            self._broken("I2", f"{pods} pods of {rs.image} by spec, the record allows {allowed}", index)
+        self._climbed(index, at, deployment, rs, pods)
+
+    def _allowed(self, deployment: Deployment, version: str) -> int | None:
+        """By the record; None: any number."""
+        if deployment.version == version and (deployment.grant is None or deployment.grant.ends):
+            return None
+        grant = self._grants.get(version)
+        return max(grant.pods(r) for r in self.state.replicas) if grant else 0
+
+    def _climbed(self, index: int, at: float, deployment: Deployment, rs: ReplicaSet, pods: int) -> None:
+        """I2 and I5 by the user's own annotations."""
+        climb = self._climb
+        if climb is None or climb.version != rs.version or climb.scaled:
+            return
+        steps = levels(deployment)
+        if climb.step and pods <= steps[climb.step - 1]:
+            return
+        if climb.step:
+            stayed = at - climb.whole if climb.whole is not None else None
+            if stayed is None or stayed < stay(deployment) - TRUNCATED:
+                lasted = "without all of its pods being Ready" if stayed is None else f"after {stayed:.1f} s"
+                message = f"step {climb.step} of {steps} was left {lasted}; it lasts {deployment.plan[1]}"
+                self._broken("I5", message, index)
+        climb.step, climb.whole = min(climb.step + 1, len(steps)), None
+        if pods > steps[climb.step - 1]:
+            message = f"{pods} pods of {rs.image} by spec, step {climb.step} of {steps} allows {steps[climb.step - 1]}"
+            self._broken("I2", message, index)
+
+    def _whole(self, at: float) -> None:
+        """Since when all pods of the present step are Ready."""
+        climb, deployment = self._climb, self.state.deployment
+        if climb is None or deployment is None or climb.scaled:
+            return
+        if self.state.declared_pods(climb.version) == 0:
+            climb.step, climb.whole = 0, None
+        elif climb.step:
+            ready = sum(pod.ready for pod in self.state.living(climb.version))
+            enough = ready >= levels(deployment)[climb.step - 1]
+            climb.whole = (at if climb.whole is None else climb.whole) if enough else None
+
+    def _total(self, index: int) -> None:
+        """I3: there are more pods in all, by spec."""
+        if self.state.deployment is None:
+            return
+        total, most = self.state.total, self.state.most
+        self.extremes.total, self.extremes.most = max(self.extremes.total, total), most
+        if total > most:
+            self._broken("I3", f"{total} pods in all by spec, {most} are allowed", index)
+
+    def _pod(self, index: int, pod: Pod, known: Pod | None, event: Event) -> None:
+        """I2 by pods, and the bookkeeping of pods that failed by the test's own hand."""
+        if known is None and not event.deleted:
+            owner = self.state.replicasets.get(pod.owner)
+            if owner:
+                living, wanted = len(self.state.living(owner.version)), self.state.wanted_pods(owner.version)
+                if living > wanted:
+                    self._broken("I2", f"{living} pods of {owner.image} exist, its ReplicaSets want {wanted}", index)
+            if self._debts[pod.owner] > 0:
+                self._debts[pod.owner] -= 1
+                self._replacements.add(pod.uid)
+        if pod.ready:
+            self._was_ready.add(pod.uid)
+            self._replacements.discard(pod.uid)
+        gone = event.deleted or pod.deleting
+        if gone and pod.name in self.excuses.pods and (known is None or known.alive):
+            self._debts[pod.owner] += 1
+
+    def _ready(self, index: int) -> None:
+        """I1, once the floor has been reached for the first time."""
+        deployment = self.state.deployment
+        if deployment is None:
+            return
+        floor, ready = self.state.fewest, self._serving()
+        if ready >= floor:
+            self._armed = floor
+        self._armed = min(self._armed, floor)
+        if floor == self._armed and (
+            self.extremes.ready is None or ready - floor < self.extremes.ready - self.extremes.floor
+        ):
+            self.extremes.ready, self.extremes.floor = ready, floor
+        if ready < self._armed:
+            self._broken("I1", f"{ready} pods are Ready, {self._armed} must be", index)
+            self._armed = ready
+
+    def _serving(self) -> int:
+        """Ready pods, and those that would be had the test left them alone."""
+        count = 0
+        for rs in self.state.replicasets.values():
+            living = [pod for pod in self.state.pods.values() if pod.owner == rs.uid and pod.alive]
+            count += sum(pod.ready or self._excused(pod, rs) for pod in living)
+            missing = max(0, rs.replicas - len(living))
+            self._debts[rs.uid] = min(self._debts[rs.uid], missing)
+            count += self._debts[rs.uid]
+        return count
+
+    def _excused(self, pod: Pod, rs: ReplicaSet) -> bool:
+        if pod.uid in self._replacements:
+            return True
+        return pod.uid in self._was_ready and (pod.name in self.excuses.pods or rs.image in self.excuses.failing)
+
+    def _broken(self, invariant: str, message: str, index: int) -> None:
+        self.violations.append(Violation(invariant, message, index))

@@ -1,0 +1,106 @@
+"""A way to the API server that counts a controller's writes and can end its life at any one of them.
+
+A crash-only program is proven by crashes at its every write, on all three sides of it: before the write is sent,
+after it is stored but before the answer is seen (the one that programs get wrong), and after the answer. The process
+cannot be asked to die there by itself, so it is killed from here, where its bytes pass.
+
+Plain HTTP towards the controller: it is on loopback, and TLS twice would only cost time.
+"""
+
+import enum
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import aiohttp
+from aiohttp import web
+
+from tests.cluster.kubeconfig import Access
+
+HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "host", "content-length"})
+
+
+class Cut(enum.StrEnum):
+    """On which side of a write the process dies."""
+
+    BEFORE = "before it is sent"
+    UNSEEN = "stored, the answer unseen"
+    AFTER = "after the answer"
+
+
+@dataclass(frozen=True)
+class Trap:
+    """Springs at write number `at` (from 1), or at every one (0)."""
+
+    at: int
+    cut: Cut
+    spring: Callable[[], None]
+
+
+@dataclass
+class Proxy:
+    """One controller's way to the API server. `writes` are those of the rollout: leases are left out."""
+
+    access: Access
+    session: aiohttp.ClientSession
+    writes: list[str] = field(default_factory=list)
+    trap: Trap | None = None
+    url: str = ""
+    _runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        """Listen on a port of loopback that `url` then names."""
+        app = web.Application(client_max_size=8 * 2**20)
+        app.router.add_route("*", "/{path:.*}", self._pass)
+        self._runner = web.AppRunner(app, access_log=None, shutdown_timeout=0.1)
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = self._runner.addresses[0][:2]
+        self.url = f"http://{host}:{port}"
+
+    async def stop(self) -> None:
+        """Close everything."""
+        if self._runner:
+            await self._runner.cleanup()
+
+    async def _pass(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        trap = self._sprung(request)
+        if trap and trap.cut is Cut.BEFORE:
+            trap.spring()
+            return _dropped(request)
+        url = self.access.server + request.raw_path
+        headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
+        async with self.session.request(
+            request.method, url, data=body or None, headers=headers, ssl=self.access.tls, allow_redirects=False
+        ) as answer:
+            if trap and trap.cut is Cut.UNSEEN:
+                await answer.read()
+                trap.spring()
+                return _dropped(request)
+            response = await _relayed(request, answer)
+        if trap and trap.cut is Cut.AFTER:
+            trap.spring()
+        return response
+
+    def _sprung(self, request: web.Request) -> Trap | None:
+        if request.method in ("GET", "HEAD") or "/leases" in request.path:
+            return None
+        self.writes.append(f"{request.method} {request.path}")
+        return self.trap if self.trap and self.trap.at in (0, len(self.writes)) else None
+
+
+async def _relayed(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+    headers = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
+    response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
+    await response.prepare(request)
+    async for chunk in answer.content.iter_any():
+        await response.write(chunk)
+    await response.write_eof()
+    return response
+
+
+def _dropped(request: web.Request) -> web.Response:
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=502)

@@ -1,0 +1,145 @@
+"""Hears every change of Deployments, ReplicaSets and pods in one namespace, from before the first of them exists.
+
+A proof that polls sees what it happens to look at; a window is open for some hundred milliseconds. So the recorder
+watches, keeps all events, and judges them in the order in which the store made them. A watch that had to be listed
+again would leave a gap, and a history with a gap proves nothing: that is an error, never ignored.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from penstock.kube import ApiError, Client, objects
+from tests.cluster.judge import Excuses, Extremes, Judge, Violation
+from tests.cluster.reading import Deployment, Pod, ReplicaSet
+from tests.cluster.state import Event, State
+
+Fact = Deployment | ReplicaSet | Pod
+Kind = type[Deployment] | type[ReplicaSet] | type[Pod]
+
+KINDS: tuple[tuple[Callable[[str], str], Kind], ...] = (
+    (objects.deployments, Deployment),
+    (objects.replicasets, ReplicaSet),
+    (objects.pods, Pod),
+)
+
+BEFORE, AFTER = 14, 4
+"""Lines of history shown around a violation."""
+
+
+class Gap(AssertionError):
+    """The history is not whole."""
+
+
+@dataclass
+class Recorder:
+    """The history of one namespace, and what its test has told about it."""
+
+    client: Client
+    namespace: str
+    events: list[Event] = field(default_factory=list)
+    excused: set[str] = field(default_factory=set)
+    """Pods that the test makes fail or deletes; told before it does so."""
+    failing: set[str] = field(default_factory=set)
+    free: set[str] = field(default_factory=set)
+    objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
+    """The newest object by kind and name."""
+    live: State = field(default_factory=State)
+    """What is there now, as far as heard."""
+    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    _tasks: list[asyncio.Task[None]] = field(default_factory=list)
+
+    async def start(self) -> None:
+        """Returns when every watch has its starting point."""
+        for path, kind in KINDS:
+            listed = await self.client.get(path(self.namespace))
+            if listed["items"]:
+                raise Gap(f"{path(self.namespace)} is not empty at the start")
+            version = objects.version(listed)
+            self._tasks.append(asyncio.create_task(self._follow(path(self.namespace), kind, version)))
+
+    async def stop(self) -> None:
+        """End the watches; what ended one of them earlier is raised here."""
+        for task in self._tasks:
+            task.cancel()
+        for outcome in await asyncio.gather(*self._tasks, return_exceptions=True):
+            if isinstance(outcome, Exception):
+                raise outcome
+
+    async def _follow(self, path: str, kind: Kind, version: str) -> None:
+        while True:
+            try:
+                seen = self.client.watch(path, resourceVersion=version, allowWatchBookmarks=True, timeoutSeconds=290)
+                async for event in seen:
+                    version = objects.version(event["object"])
+                    if event["type"] != "BOOKMARK":
+                        self._take(event["type"], event["object"], kind.of(event["object"]))
+            except ApiError as error:
+                if error.status:
+                    raise Gap(f"{path}: {error}") from error
+                await asyncio.sleep(0.2)  # the API server was restarted; the store goes on from the same version
+
+    def _take(self, change: str, obj: dict[str, Any], fact: Fact) -> None:
+        key = (type(fact).__name__, objects.name(obj))
+        self.objects[key] = obj
+        if change == "DELETED":
+            del self.objects[key]
+        self.events.append(Event(int(objects.version(obj)), time.time(), change, fact))
+        self.live.take(self.events[-1])
+        waiting, self._waiting = self._waiting, []
+        for future in waiting:
+            if not future.done():
+                future.set_result(None)
+
+    async def next(self) -> None:
+        """Returns at the next event; for waiting without polling."""
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.append(future)
+        await future
+
+    def judged(self) -> Judge:
+        """Play the history as far as it is known."""
+        excuses = Excuses(frozenset(self.excused), frozenset(self.failing), frozenset(self.free))
+        return Judge(excuses).play(sorted(self.events, key=lambda event: event.version))
+
+    def report(self) -> "Report":
+        """The judgement, for assertions and for people."""
+        judge = self.judged()
+        ordered = sorted(self.events, key=lambda event: event.version)
+        return Report(self.namespace, tuple(judge.violations), judge.extremes, tuple(_lines(ordered, judge.lines)))
+
+
+@dataclass(frozen=True)
+class Report:
+    """Violations with the events around them."""
+
+    namespace: str
+    violations: tuple[Violation, ...]
+    extremes: Extremes
+    lines: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if not self.violations:
+            return f"{self.namespace}: no invariant broken in {self.extremes.events} events"
+        shown: list[str] = []
+        for violation in self.violations[:3]:
+            begin, end = max(0, violation.index - BEFORE), violation.index + AFTER + 1
+            shown.append(f"{self.namespace}: {violation.invariant} broken: {violation.message}")
+            for index in range(begin, min(end, len(self.lines))):
+                shown.append(("  > " if index == violation.index else "    ") + self.lines[index])
+        rest = len(self.violations) - 3
+        return "\n".join(shown + ([f"and {rest} more"] if rest > 0 else []))
+
+    def tail(self, count: int = 25) -> str:
+        """The end of the history, for a test that failed otherwise."""
+        return "\n".join("    " + line for line in self.lines[-count:])
+
+
+def _lines(events: list[Event], states: list[str]) -> list[str]:
+    start = events[0].at if events else 0.0
+    return [
+        f"{event.at - start:+8.3f}s {event.version:>7} {type(event.object).__name__:<10} {event.type:<8} {state}"
+        for event, state in zip(events, states, strict=True)
+    ]

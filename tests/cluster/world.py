@@ -1,0 +1,209 @@
+"""One test's own corner of the cluster: a namespace, its recorder, and a controller that looks after it alone.
+
+So many tests run side by side on one control plane without seeing each other, and each may kill its controller.
+"""
+
+import asyncio
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from penstock.kube import Client, NotFound, objects
+from tests.cluster import kubeconfig
+from tests.cluster.cluster import Cluster, Output
+from tests.cluster.nursery import Nursery
+from tests.cluster.proxy import Cut, Proxy, Trap
+from tests.cluster.reading import Grant
+from tests.cluster.recorder import Recorder
+from tests.cluster.state import State
+from tests.cluster.workload import NAME, Workload, image
+
+Object = dict[str, Any]
+
+USER = "kubectl-client-side-apply"
+PATIENCE = 90.0
+"""Seconds until a wait is given up: many scenarios share two cores."""
+
+
+class Late(AssertionError):
+    """What was waited for did not come."""
+
+
+@dataclass
+class World:
+    """A namespace, and everything in it."""
+
+    cluster: Cluster
+    client: Client
+    nursery: Nursery
+    namespace: str
+    recorder: Recorder
+    proxy: Proxy
+    logs: Path
+    pid: int = 0
+    dead: asyncio.Event = field(default_factory=asyncio.Event)
+    born: Object = field(default_factory=dict)
+    """The Deployment as it was at rest, before any rollout."""
+
+    # The controller.
+
+    async def start_controller(self) -> None:
+        """A new process, through the proxy. The same identity each time, or it would wait for the lease to expire."""
+        config = kubeconfig.through(self.proxy.access, self.proxy.url, self.logs / f"{self.namespace}.kubeconfig")
+        flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", self.namespace]
+        flags += ["--without-certs", "--metrics-port", "0"]
+        self.pid = await self.nursery.bear(flags, self.logs / f"{self.namespace}.log")
+        self.dead.clear()
+
+    def kill_controller(self) -> None:
+        """SIGKILL, now."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGKILL)
+            self.pid = 0
+            self.dead.set()
+
+    def kill_at(self, at: int, cut: Cut) -> None:
+        """SIGKILL at a later write of its rollout."""
+        self.proxy.trap = Trap(at, cut, self.kill_controller)
+
+    async def died(self) -> None:
+        """Returns when the controller has been killed."""
+        async with asyncio.timeout(PATIENCE):
+            await self.dead.wait()
+
+    # The user.
+
+    async def create(self, manifest: Object) -> None:
+        """Create the Deployment and wait until it is at rest, all pods Ready."""
+        await self.client.post(objects.deployments(self.namespace), manifest, fieldManager=USER)
+        await self.until("at rest", lambda: self.at_rest())
+        self.born = self.deployment
+
+    async def release(self, workload: Workload, version: str, behaviour: str = "", **times: str) -> Object:
+        """Declare another version, as `kubectl apply` would."""
+        template = workload.template(version, behaviour, **times)
+        body = {"spec": {"template": {"$patch": "replace", **template}}}
+        return await self.client.strategic(self.path, body, fieldManager=USER)
+
+    async def scale(self, replicas: int) -> None:
+        """As an autoscaler does, by the subresource that admission never sees."""
+        await self.client.merge(objects.scale(self.path), {"spec": {"replicas": replicas}})
+
+    async def delete_pod(self, name: str) -> None:
+        """Delete a pod, having told the recorder."""
+        self.recorder.excused.add(name)
+        try:
+            await self.client.delete(objects.pod(self.namespace, name))
+        except NotFound:
+            self.recorder.excused.discard(name)
+
+    async def kubectl(self, *arguments: str, stdin: str = "") -> Output:
+        """The real kubectl in this namespace."""
+        return await self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+
+    # What is seen.
+
+    @property
+    def path(self) -> str:
+        """Of the Deployment."""
+        return objects.deployment(self.namespace, NAME)
+
+    @property
+    def deployment(self) -> Object:
+        """The newest one that was heard of."""
+        return self.recorder.objects["Deployment", NAME]
+
+    @property
+    def state(self) -> State:
+        """ReplicaSets and pods as they are, as far as heard."""
+        return self.recorder.live
+
+    @property
+    def grant(self) -> Grant | None:
+        """The record."""
+        deployment = self.state.deployment
+        return deployment.grant if deployment else None
+
+    def pods(self, version: str) -> int:
+        """Pods of a version, by spec."""
+        return sum(rs.replicas for rs in self.state.replicasets.values() if rs.image == image(version))
+
+    def names(self, version: str) -> list[str]:
+        """Living pods of a version."""
+        state = self.state
+        owners = {rs.uid for rs in state.replicasets.values() if rs.image == image(version)}
+        return sorted(pod.name for pod in state.pods.values() if pod.owner in owners and pod.alive)
+
+    def at_rest(self) -> bool:
+        """All pods are Ready, of the declared version, counted by the native controller, and nothing is under way."""
+        deployment = self.recorder.objects.get(("Deployment", NAME))
+        if deployment is None or label(deployment):
+            return False
+        status, replicas = deployment.get("status") or {}, deployment["spec"]["replicas"]
+        counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
+        seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
+        return seen and counts == [replicas] * 3
+
+    def holding(self, step: int) -> bool:
+        """The step has been reached and all its pods are Ready."""
+        grant, state = self.grant, self.state
+        if grant is None or (grant.phase, grant.step) != ("Holding", step):
+            return False
+        living = state.living(grant.declared)
+        return len(living) == grant.target == state.declared_pods(grant.declared) and all(p.ready for p in living)
+
+    def phase(self) -> str:
+        """The record's phase; empty without a record."""
+        grant = self.grant
+        return grant.phase if grant else ""
+
+    async def until(self, what: str, check: Callable[[], bool], patience: float = PATIENCE) -> None:
+        """Wait until `check` holds, looking at each event."""
+        try:
+            async with asyncio.timeout(patience):
+                while not check():
+                    await self.recorder.next()
+        except TimeoutError:
+            raise Late(
+                f"{self.namespace}: not {what} within {patience:.0f} s\n{self.recorder.report().tail()}"
+            ) from None
+
+    async def until_promoted(self, version: str, patience: float = PATIENCE) -> None:
+        """Wait until a version runs alone and nothing of the rollout is left."""
+        await self.until(f"promoted {image(version)}", lambda: self.at_rest() and self.pods(version) > 0, patience)
+
+    async def silence(self, seconds: float) -> None:
+        """Let time pass."""
+        await asyncio.sleep(seconds)
+
+
+def label(deployment: Object) -> str:
+    """Our label."""
+    return str((deployment["metadata"].get("labels") or {}).get("penstock.dev/rollout", ""))
+
+
+@asynccontextmanager
+async def world(
+    cluster: Cluster, client: Client, nursery: Nursery, session: aiohttp.ClientSession, name: str, logs: Path
+) -> AsyncIterator[World]:
+    """A namespace with a recorder and a way for a controller; removed afterwards, without waiting for it."""
+    labels = {"penstock.dev/enabled": "true", "test": "true"}
+    body = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name, "labels": labels}}
+    await client.post(objects.namespaces(), body)
+    proxy = Proxy(kubeconfig.read(cluster.controller_kubeconfig), session)
+    here = World(cluster, client, nursery, name, Recorder(client, name), proxy, logs)
+    await proxy.start()
+    try:
+        await here.recorder.start()
+        yield here
+    finally:
+        here.kill_controller()
+        await here.recorder.stop()
+        await proxy.stop()
+        await client.delete(objects.namespace(name))
