@@ -36,6 +36,17 @@ def layer(directory: Path, prefix: str = "") -> Layer:
     return compressed(stream.getvalue())
 
 
+def save(made: Layer, file: Path) -> None:
+    """Keep a layer in two files, FILE.tar.gz and FILE.content."""
+    file.with_suffix(".tar.gz").write_bytes(made.data)
+    file.with_suffix(".content").write_text(made.content)
+
+
+def load(file: Path) -> Layer:
+    """What `save` kept."""
+    return Layer(file.with_suffix(".tar.gz").read_bytes(), file.with_suffix(".content").read_text())
+
+
 def compressed(tar: bytes) -> Layer:
     """A layer from a tar archive."""
     return Layer(gzip.compress(tar, 6, mtime=0), _digest(tar))

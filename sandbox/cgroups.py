@@ -45,6 +45,15 @@ def members(identity: str) -> set[int]:
     return found
 
 
+def processes_of(identity: str, container: str) -> list[int]:
+    """The processes of one container, the first one first."""
+    for group in _groups(identity):
+        if container and group.name == container:
+            with suppress(OSError):
+                return sorted(int(line) for line in (group / "cgroup.procs").read_text().split())
+    return []
+
+
 def remove(identity: str, patience: float = 20.0) -> None:
     """End what runs in the group, and remove it; what is being set up inside may add processes once more."""
     deadline = time.monotonic() + patience

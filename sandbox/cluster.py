@@ -81,20 +81,19 @@ class Sandbox:
 
     def pid(self, name: str) -> int | None:
         """The process NAME, or None if it is dead."""
-        self._component(name)
-        return processes.running(self.files, name)
+        return self._component(name).pid(self.files)
 
     def stop(self, name: str) -> None:
         """End the process NAME; nothing restarts it."""
-        self._component(name)
+        component = self._component(name)
         with self.files.locked():
-            processes.stop(self.files, name)
+            component.stop(self.files)
 
     def restart(self, name: str) -> None:
         """Start the process NAME, after ending it if it lives; returns when it is ready."""
         component = self._component(name)
         with self.files.locked():
-            processes.stop(self.files, name)
+            component.stop(self.files)
             component.start(self.files)
             component.wait(self.files)
 

@@ -1,8 +1,8 @@
 """One process of the sandbox: how it is started, and how one sees that it works."""
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from sandbox import processes
 from sandbox.directory import Directory
@@ -24,11 +24,20 @@ class Component:
     command: Sequence[str]
     ready: Callable[[], bool]
     place: Place = HERE
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+    def pid(self, directory: Directory) -> int | None:
+        """The process, if it lives."""
+        return processes.running(directory, self.name)
 
     def start(self, directory: Directory) -> None:
         """Start it unless it lives; does not wait until it is ready."""
-        if processes.running(directory, self.name) is None:
-            processes.start(directory, self.name, self.place.command(directory, self.command))
+        if self.pid(directory) is None:
+            processes.start(directory, self.name, self.place.command(directory, self.command), variables=self.variables)
+
+    def stop(self, directory: Directory) -> None:
+        """End it; nothing restarts it."""
+        processes.stop(directory, self.name)
 
     def wait(self, directory: Directory, patience: float = PATIENCE) -> None:
         """Return when it is ready; fail at once when it has died."""
@@ -39,7 +48,7 @@ class Component:
         return lambda: f"{directory.log(self.name)} ends:\n{directory.tail(self.name)}"
 
     def _asked(self, directory: Directory) -> bool:
-        if processes.running(directory, self.name) is None:
+        if self.pid(directory) is None:
             raise Failed(f"{self.name} has ended; {self.logged(directory)()}")
         return self.place.call(directory, self.ready)
 

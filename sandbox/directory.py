@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 LOGS = "run"
-"""Kept by `down`, so that a failure can still be read afterwards."""
+PODS = "pods"
+"""Logs of processes and of containers: kept by `down`, so that a failure can still be read afterwards."""
 
-MADE = ("etcd", "pki", "configuration", "pods", "kubeconfig", "state.json")
+MADE = ("etcd", "pki", "configuration", "kubeconfig", "state.json")
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Directory:
     @property
     def pods(self) -> Path:
         """Logs of containers on real nodes."""
-        return self.root / "pods"
+        return self.root / PODS
 
     @property
     def state(self) -> Path:
@@ -63,7 +64,7 @@ class Directory:
 
     def clear(self, *, logs: bool) -> None:
         """Remove what an earlier sandbox made here; its logs only if asked to."""
-        for name in MADE:
+        for name in (*MADE, *([PODS] if logs else [])):
             path = self.root / name
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

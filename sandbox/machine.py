@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from sandbox import cgroups, pause, processes
+from sandbox import cgroups, image, pause, penstock, processes
 from sandbox.api import Api
 from sandbox.component import Component, until
 from sandbox.controlplane import ControlPlane
@@ -48,25 +48,32 @@ class Machine:
         yield from control_plane.loops()
         if self.state.spec.simulated_nodes:
             yield simulated.component(self.directory, Path(self.state.binaries), self.state.ports, self.place)
+        if self.state.spec.penstock:
+            yield from penstock.components(self.directory, self.state, self.api)
 
     def prepare(self) -> None:
-        """What has to be there before the first process is."""
+        """What has to be there before the first process is, and may take a while the first time."""
         if self.state.spec.simulated_nodes:
             simulated.write(self.directory)
         if self._real_nodes:
             cgroups.create(self.state.identity, len(self._real_nodes))
             for node in self._real_nodes:
                 settings.write(self.directory, self.state, node)
+            image.write(self._image)
+
+    @property
+    def _image(self) -> Path:
+        return self.directory.configuration / "penstock.tar"
 
     def start(self) -> None:
         """Start what does not run, and return when pods can be scheduled."""
-        components = list(self.components())
+        components = [c for c in self.components() if c.name not in penstock.NAMES]
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
         for component in components:
             if component.name in early:
                 component.start(self.directory)
         with ThreadPoolExecutor() as threads:
-            loaded = [threads.submit(self._load, node, [pause.image()]) for node in self._real_nodes]
+            loaded = [threads.submit(self._load, node, [pause.image(), self._image]) for node in self._real_nodes]
             self._wait(component for component in components if component.name == "kube-apiserver")
             for component in components:
                 component.start(self.directory)
@@ -75,15 +82,24 @@ class Machine:
             for each in loaded:
                 each.result()
         until("all nodes are ready for pods", self._schedulable, 60)
+        if self.state.spec.penstock:
+            self._start_penstock()
+
+    def _start_penstock(self) -> None:
+        penstock.install(self.directory, self.state, self.api)
+        components = list(penstock.components(self.directory, self.state, self.api))
+        for component in components:
+            component.start(self.directory)
+        self._wait(components)
 
     def _wait(self, components: Iterable[Component]) -> None:
         for component in components:
             component.wait(self.directory)
 
-    def _load(self, node: int, images: Iterable[Path]) -> None:
+    def _load(self, node: int, archives: Iterable[Path]) -> None:
         self._wait(c for c in real.components(self.directory, self.state, node) if c.name.startswith("containerd"))
-        for image in images:
-            real.load(self.directory, node, image)
+        for archive in archives:
+            real.load(self.directory, node, archive)
 
     def _schedulable(self) -> bool:
         """Ready is not enough: the taint of a node that was not Ready stays for a moment."""

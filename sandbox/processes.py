@@ -10,7 +10,7 @@ import select
 import signal
 import subprocess
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -21,13 +21,20 @@ NAME_MARK = "PENSTOCK_SANDBOX_PROCESS"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
-def environment(directory: Directory, name: str, **more: str) -> dict[str, str]:
+def environment(directory: Directory, name: str) -> dict[str, str]:
     """The whole environment of a process: a proxy or a KUBECONFIG of the caller's must not steer a component."""
     kept = {key: os.environ[key] for key in ("HOME", "TZ", "TMPDIR") if key in os.environ}
-    return kept | {"PATH": SYSTEM_PATH, DIRECTORY_MARK: str(directory.root), NAME_MARK: name} | more
+    return kept | {"PATH": SYSTEM_PATH, DIRECTORY_MARK: str(directory.root), NAME_MARK: name}
 
 
-def start(directory: Directory, name: str, command: Sequence[str], *, fds: Sequence[int] = (), **variables: str) -> int:
+def start(
+    directory: Directory,
+    name: str,
+    command: Sequence[str],
+    *,
+    fds: Sequence[int] = (),
+    variables: Mapping[str, str] | None = None,
+) -> int:
     """Start a detached process whose only output is its log, and note its number."""
     with open(directory.log(name), "ab") as log:
         process = subprocess.Popen(
@@ -36,7 +43,7 @@ def start(directory: Directory, name: str, command: Sequence[str], *, fds: Seque
             stdout=log,
             stderr=subprocess.STDOUT,
             cwd="/",
-            env=environment(directory, name, **variables),
+            env=environment(directory, name) | dict(variables or {}),
             start_new_session=True,
             pass_fds=tuple(fds),
         )
