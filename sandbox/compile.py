@@ -104,11 +104,11 @@ def _run(go: Go, arguments: list[str], program: Program, line: Callable[[str], N
 
 
 def _explained(program: Program, said: list[str]) -> str:
-    text = "\n".join(said)
-    if any(sign in text for sign in OFFLINE):
+    words = [line for line in said if not line.startswith("go: downloading ")]
+    if any(sign in line for sign in OFFLINE for line in words):
         return (
             f"The Go modules of {program.title} could not be downloaded. They are needed once, from the Go "
             "module proxy (see `go env GOPROXY`); run `make setup` again where it can be reached. "
-            f"Go said:\n{text}"
+            f"Go said:\n{words[-1]}"  # the others say the same of other modules
         )
-    return f"{program.title} could not be built. Go said:\n{text}"
+    return f"{program.title} could not be built. Go said:\n" + "\n".join(words)

@@ -100,10 +100,12 @@ def _apt(*arguments: str) -> None:
 
 
 def _disable(unit: str) -> None:
-    """Not at the next boot either. Without systemctl there is no systemd that could read Debian's link."""
+    """Not at the next boot either: Debian enables what it installs, even where systemd is not (yet)."""
     if systemctl := shutil.which("systemctl"):
         running = Path("/run/systemd/system").exists()
         subprocess.run([systemctl, "disable", "--quiet", *(["--now"] if running else []), unit], check=False)
+    else:
+        Path("/etc/systemd/system/multi-user.target.wants", unit).unlink(missing_ok=True)
 
 
 @contextmanager
