@@ -93,8 +93,7 @@ class Sandbox:
         """Start the process NAME, after ending it if it lives; returns when it is ready."""
         component = self._component(name)
         with self.files.locked():
-            component.stop(self.files)
-            component.start(self.files)
+            component.restart(self.files)
             component.wait(self.files)
 
     def execute(self, command: Sequence[str]) -> NoReturn:

@@ -39,6 +39,11 @@ class Component:
         """End it; nothing restarts it."""
         processes.stop(directory, self.name)
 
+    def restart(self, directory: Directory) -> None:
+        """Another process instead of the one that lives, if any; does not wait until it is ready."""
+        self.stop(directory)
+        self.start(directory)
+
     def wait(self, directory: Directory, patience: float = PATIENCE) -> None:
         """Return when it is ready; fail at once when it has died."""
         until(f"{self.name} is ready", lambda: self._asked(directory), patience, self.logged(directory))

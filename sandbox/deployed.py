@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import cgroups
+from sandbox import cgroups, processes
 from sandbox.api import Api, Object
 from sandbox.component import PATIENCE, Component, Failed, until
 from sandbox.directory import Directory
@@ -18,7 +18,7 @@ PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 REMEMBERED = "sandbox.penstock.dev/replicas"
 """How many there were before `stop`."""
 
-GRACE = "2"
+GRACE = 2.0
 """Seconds between SIGTERM and SIGKILL when a person says `stop` or `restart`."""
 
 
@@ -52,15 +52,22 @@ class Deployed(Component):
             self._change({"spec": {"replicas": remembered}})
 
     def stop(self, directory: Directory) -> None:
-        """No pods any more."""
+        """No pods any more. A shorter grace period is not heeded once the kubelet has begun, hence the signals."""
         replicas = self._deployment()["spec"]["replicas"]
+        numbers = [number for number, _ in self._processes()]
         if replicas:
             self._change({"metadata": {"annotations": {REMEMBERED: str(replicas)}}, "spec": {"replicas": 0}})
-        for pod in self._pods():
-            path = f"{PODS}/{pod['metadata']['name']}"
-            self.api.ask("DELETE", path, parameters={"gracePeriodSeconds": GRACE})
+        processes.end(numbers, GRACE)
         until(f"the pods of {self.name} are gone", lambda: not self._pods(), PATIENCE)
         directory.pid_file(self.name).unlink(missing_ok=True)
+
+    def restart(self, directory: Directory) -> None:
+        """New pods; a mere kill would have the kubelet wait longer each time before it starts the container again."""
+        before = self._names()
+        for name in before:
+            self.api.ask("DELETE", f"{PODS}/{name}", parameters={"gracePeriodSeconds": f"{GRACE:.0f}"})
+        until(f"the former pods of {self.name} are gone", lambda: before.isdisjoint(self._names()), PATIENCE)
+        self.start(directory)
 
     def _asked(self, directory: Directory) -> bool:
         deployment = self._deployment()
@@ -89,6 +96,9 @@ class Deployed(Component):
         listed = self.api.get(PODS, labelSelector=f"app.kubernetes.io/component={self.name}")
         pods = listed.object.get("items", [])
         return sorted(pods, key=lambda pod: (pod["metadata"]["creationTimestamp"], pod["metadata"]["name"]))
+
+    def _names(self) -> set[str]:
+        return {pod["metadata"]["name"] for pod in self._pods()}
 
     def _processes(self) -> Iterator[tuple[int, str]]:
         """Each pod's process, and the directory of its logs."""
