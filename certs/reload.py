@@ -25,6 +25,10 @@ class Unfit(Exception):
     """Why a Secret gives no certificate to serve."""
 
 
+class NotYet(Unfit):
+    """It holds none: the installation is new, or a rotation is at the point before the certificate."""
+
+
 @dataclass(frozen=True)
 class Served:
     """A context and the certificate in it."""
@@ -72,7 +76,7 @@ class Serving:
 def _verified(secret: Mapping[str, Any], names: Sequence[str], now: datetime) -> Pair:
     """What clients would find wrong, found before they do."""
     if not store.part(secret, store.LEAF):
-        raise Unfit("the Secret holds no certificate yet")
+        raise NotYet("the Secret holds no certificate yet")
     held = store.decode(secret)
     if held.leaf is None:
         raise Unfit("certificate and key cannot be read or do not belong together")

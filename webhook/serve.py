@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 
 from certs import Serving
-from certs.reload import Unfit
+from certs.reload import NotYet, Unfit
 from certs.store import SECRET
 from penstock import __version__
 from penstock.kube import Client, Reflector, objects
@@ -63,6 +63,8 @@ class Webhook:
         try:
             if secret is not None and self.serving.take(secret) and self.serving.current is not None:
                 self.telemetry.reloaded(self.serving.current.not_after)
+        except NotYet as problem:
+            log.info("waiting", problem=str(problem))
         except Unfit as problem:
             self.telemetry.refused(str(problem))
 
