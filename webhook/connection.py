@@ -23,6 +23,7 @@ class Limits:
     handshake: float = 5.0
     header: float = 5.0
     body: float = 5.0
+    leftover: float = 1.0  # for the rest of a body after an early answer, so that the answer can be read
     idle: int = 120  # Go keeps idle connections for 90 s; whoever closes first must not be us
     most_idle: int = 256
 
@@ -78,7 +79,9 @@ class Connection(HttpToolsProtocol):
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self._receiving and not self.transport.is_closing():
+        if self._receiving:
+            self._limit(self.server_state.limits.leftover)
+        elif not self.transport.is_closing():
             self._rest()
 
     def _rest(self) -> None:

@@ -6,7 +6,6 @@ review of something unreadable is answered in its own form; and what is deeper t
 recursive code. NaN, lone surrogates and half characters are no JSON and end in the first kind.
 """
 
-import re
 import textwrap
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -157,7 +156,7 @@ def lines(warnings: Iterable[str]) -> list[str]:
 
 
 def _visible(text: str) -> str:
-    return re.sub(r"[^\x20-\x7e\xa1-\uffff]", "?", text.replace("\n", " "))
+    return "".join(c if c.isprintable() else "?" for c in " ".join(text.split()))
 
 
 def _kind(asked: _Asked) -> str:
