@@ -11,6 +11,10 @@ from sandbox.namespaces import HERE, Place
 PATIENCE = 60.0
 """Seconds for a component to become ready: a machine busy with other work takes many times the usual 1 to 3."""
 
+GRACE = 2.0
+"""Seconds between SIGTERM and SIGKILL when a person says `stop` or `restart`. The API server alone would wait much
+longer for watches that never end, and etcd has everything in its log at any moment."""
+
 
 class Failed(Exception):
     """The sandbox could not do what was asked; the message says why and where to read on."""
@@ -37,7 +41,7 @@ class Component:
 
     def stop(self, directory: Directory) -> None:
         """End it; nothing restarts it."""
-        processes.stop(directory, self.name)
+        processes.stop(directory, self.name, GRACE)
 
     def restart(self, directory: Directory) -> None:
         """Another process instead of the one that lives, if any; does not wait until it is ready."""

@@ -10,16 +10,13 @@ from pathlib import Path
 
 from sandbox import cgroups, processes
 from sandbox.api import Api, Object
-from sandbox.component import PATIENCE, Component, Failed, until
+from sandbox.component import GRACE, PATIENCE, Component, Failed, until
 from sandbox.directory import Directory
 
 NAMESPACE = "penstock-system"
 PODS = f"/api/v1/namespaces/{NAMESPACE}/pods"
 REMEMBERED = "sandbox.penstock.dev/replicas"
 """How many there were before `stop`."""
-
-GRACE = 2.0
-"""Seconds between SIGTERM and SIGKILL when a person says `stop` or `restart`."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -36,7 +36,16 @@ def components(directory: Directory, state: State, api: Api) -> Iterator[Compone
     ports = state.ports
     own = {
         "controller": ["--metrics-port", ports.controller_metrics],
-        "webhook": ["--metrics-port", ports.webhook_metrics, "--port", ports.webhook, "--bind-address", "127.0.0.1"],
+        "webhook": [
+            "--metrics-port",
+            ports.webhook_metrics,
+            "--port",
+            ports.webhook,
+            "--bind-address",
+            "127.0.0.1",
+            "--drain-seconds",
+            0,
+        ],
     }
     for name in NAMES:
         flags = ["--kubeconfig", _kubeconfig(directory, name), "--webhook-names", "127.0.0.1", *own[name]]

@@ -61,7 +61,21 @@ def running(directory: Directory, name: str) -> int | None:
         pid = int(directory.pid_file(name).read_text())
     except (FileNotFoundError, ValueError):
         return None
-    return pid if _marks(pid) == (str(directory.root), name) else None
+    for _ in range(100):
+        marks = _marks(pid)
+        if marks != ("", ""):
+            return pid if marks == (str(directory.root), name) else None
+        if not _lives(pid):
+            return None
+        time.sleep(0.001)  # for a moment it shows none, whenever it becomes another program, as nsenter does
+    return None
+
+
+def _lives(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def members(directory: Directory) -> list[int]:
@@ -80,7 +94,7 @@ def _marks(pid: int) -> tuple[str, str]:
     return found.get(DIRECTORY_MARK, ""), found.get(NAME_MARK, "")
 
 
-def stop(directory: Directory, name: str, patience: float = 10.0) -> None:
+def stop(directory: Directory, name: str, patience: float) -> None:
     """End the process NAME, by force if it has not ended after PATIENCE seconds."""
     pid = running(directory, name)
     if pid is not None:
