@@ -36,6 +36,7 @@ async def interrupt(release: Release, stage: Stage, client: Client, recorder: Re
         with stage.aim(CONTROLLER) as kill:
             await recorder.until(window(release, step), PATIENCE, f"the window of step {step} opens")
             kill()
+        await stage.stop(CONTROLLER)
         view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
         if await _open(client):
             return await _watch(release, step, stage, client, recorder, view)

@@ -60,8 +60,7 @@ class Story:
     async def _release(self, release: Release) -> Told:
         self.view.scene.release = release
         self.view.say(f"{release.version} is applied: {release.title}")
-        begun, trouble, death = time.time(), "", None
-        revision = 0
+        begun, revision, trouble, death = time.time(), self.recorder.newest, "", None
         try:
             revision = await self.shop.deploy(release)
             if release.interrupted:

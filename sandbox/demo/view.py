@@ -54,7 +54,9 @@ class Scene:
             return "nothing is deployed yet"
         if seen.message:
             return seen.message
-        return f"{self.cluster.ready(seen.version)} of {REPLICAS} pods run {seen.version}, no rollout is active"
+        if seen.phase is not None:
+            return f"{seen.version} is admitted and held: nothing of it runs yet"
+        return f"all pods run {seen.version}, no rollout is active" if seen.complete else f"{seen.version} is coming up"
 
     @property
     def counts(self) -> str:
