@@ -94,7 +94,7 @@ def performed(step: Step, state: State, now: datetime, lifetimes: Lifetimes = US
     match step.action:
         case Action.PUBLISH:
             ca = authority.new_ca(now, lifetimes)
-            return Held((*step.bundle, ca.certificate), ca.key, held.leaf)
+            return Held(bundle.ordered((*step.bundle, ca.certificate)), ca.key, held.leaf)
         case Action.TIDY | Action.DROP:
             return Held(step.bundle, held.key, held.leaf)
         case Action.ISSUE if held.signer is not None:
