@@ -12,6 +12,7 @@ from typing import NoReturn
 
 from sandbox import build, identities, processes
 from sandbox.component import Component, Failed
+from sandbox.deployed import Deployed
 from sandbox.directory import Directory
 from sandbox.machine import Machine
 from sandbox.ports import choose
@@ -90,9 +91,11 @@ class Sandbox:
             component.stop(self.files)
 
     def restart(self, name: str) -> None:
-        """Start the process NAME, after ending it if it lives; returns when it is ready."""
+        """Start the process NAME, after ending it if it lives, with the code as it is now; returns when it is ready."""
         component = self._component(name)
         with self.files.locked():
+            if isinstance(component, Deployed):
+                self._machine().refresh()
             component.restart(self.files)
             component.wait(self.files)
 

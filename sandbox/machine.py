@@ -65,15 +65,23 @@ class Machine:
     def _image(self) -> Path:
         return self.directory.configuration / "penstock.tar"
 
+    def refresh(self) -> None:
+        """Pods started from now on run the code as it is now."""
+        before = self._image.read_bytes()
+        if image.write(self._image).read_bytes() != before:
+            for node in self._real_nodes:
+                self._load(node, [self._image])
+
     def start(self) -> None:
         """Start what does not run, and return when pods can be scheduled."""
         components = [c for c in self.components() if c.name not in penstock.NAMES]
+        empty = [n for n in self._real_nodes if processes.running(self.directory, real.named("containerd", n)) is None]
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
         for component in components:
             if component.name in early:
                 component.start(self.directory)
         with ThreadPoolExecutor() as threads:
-            loaded = [threads.submit(self._load, node, [pause.image(), self._image]) for node in self._real_nodes]
+            loaded = [threads.submit(self._load, node, [pause.image(), self._image]) for node in empty]
             self._wait(component for component in components if component.name == "kube-apiserver")
             for component in components:
                 component.start(self.directory)

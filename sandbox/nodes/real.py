@@ -16,7 +16,7 @@ from sandbox import api, enclosure, forwarder, packages, processes
 from sandbox.component import Component, Failed
 from sandbox.directory import Directory
 from sandbox.namespaces import Place
-from sandbox.nodes import settings
+from sandbox.nodes import link, settings
 from sandbox.ports import listen
 from sandbox.spec import SERVICES, State, address
 
@@ -65,6 +65,8 @@ class Founder(Component):
                 os.close(write)
             if os.read(done, 4) != b"done":
                 raise Failed(f"private namespaces could not be made; {self.logged(directory)()}")
+        if self.node > 1:
+            link.lay(directory, self.node, place(1), self.place)
 
     def _enclosure(self, directory: Directory, done: int) -> list[str]:
         used = {str(directory.root), self.binaries, sys.prefix, sys.base_prefix, str(Path(__file__).parents[2])}
