@@ -1,0 +1,164 @@
+"""`penstock plan`: what a change of each Deployment in some files would do, without any cluster.
+
+For pull requests and for the curious. Errors are the sentences of admission and end the command with code 1, whatever
+else could be planned; what is no Deployment is passed over and said so.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from penstock.cli.options import common, settings
+
+if TYPE_CHECKING:
+    from penstock.cli.forecast import Forecast
+    from penstock.cli.manifests import Document
+
+
+@dataclass
+class Planned:
+    """What came of some files."""
+
+    forecasts: "list[tuple[Document, Forecast]]" = field(default_factory=list)
+    errors: list[dict[str, str]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@click.command()
+@click.option("-f", "--filename", "files", multiple=True, required=True, metavar="FILE", help="- reads standard input.")
+@click.option("-o", "--output", type=click.Choice(["table", "yaml", "json"]), default="table", show_default=True)
+@common
+def plan(files: tuple[str, ...], output: str) -> None:
+    """Show what a change of a Deployment would do, before it is made.
+
+    Works on files alone. A Namespace in them tells whether it is opted in, and gives its annotations as defaults.
+    """
+    from penstock.cli.manifests import read
+
+    documents = [document for file in files for document in read(file)]
+    planned = planned_for(documents, settings().namespace or "default")
+    PRINTERS[output](planned)
+    for note in planned.notes:
+        click.echo(f"Note: {note}", err=True)
+    for error in planned.errors:
+        click.echo(f"Error: {error['where']}: {error['message']}", err=True)
+    if planned.errors:
+        raise SystemExit(1)
+
+
+def planned_for(documents: "list[Document]", namespace: str) -> Planned:
+    """Forecasts of all Deployments; `namespace` is that of objects which name none."""
+    planned = Planned()
+    namespaces: dict[str, Any] = {}
+    for document in documents:
+        if document.is_namespace:
+            wrong = list(_wrong(document))
+            planned.errors += wrong
+            namespaces[document.name] = None if wrong else document.obj
+    for document in documents:
+        if document.is_deployment:
+            _plan(document, namespace, namespaces, planned)
+        elif not document.is_namespace:
+            planned.notes.append(f"{document.where}: passed over, only apps/v1 Deployments are stepped")
+    if not planned.forecasts and not planned.errors:
+        planned.notes.append("no Deployment found, there is nothing to plan")
+    return planned
+
+
+def _plan(document: "Document", namespace: str, namespaces: Mapping[str, Any], planned: Planned) -> None:
+    from penstock.cli.forecast import forecast
+    from penstock.cli.manifest import defaulted
+
+    wrong = list(_wrong(document))
+    planned.errors += wrong
+    if wrong:
+        return
+    manifest = defaulted(document.obj, namespace)
+    home = manifest["metadata"]["namespace"]
+    if home in namespaces and namespaces[home] is None:
+        planned.notes.append(f"{document.where}: not planned, its Namespace has errors")
+        return
+    planned.forecasts.append((document, forecast(manifest, namespaces.get(home))))
+
+
+def _wrong(document: "Document") -> Iterator[dict[str, str]]:
+    """What the API server or admission would refuse."""
+    from penstock.cli.manifest import faults
+    from penstock.core.review import problems
+
+    for message in faults(document.obj) or problems(document.obj, None):
+        yield {
+            "file": document.file,
+            "document": document.position,
+            "object": document.title,
+            "where": document.where,
+            "message": message,
+        }
+
+
+def print_table(planned: Planned) -> None:
+    from penstock.cli.console import emit
+    from penstock.cli.forecast_view import render
+
+    for _, forecast in planned.forecasts:
+        emit(render(forecast))
+
+
+def print_yaml(planned: Planned) -> None:
+    """The manifests as admitted, to be piped on; warnings go to stderr."""
+    from penstock.cli.cautions import cautions
+    from penstock.cli.forecast_view import text
+
+    click.echo("---\n".join(text(forecast.admitted) for _, forecast in planned.forecasts), nl=False)
+    for _, forecast in planned.forecasts:
+        for sentence in cautions(forecast):
+            click.echo(f"Warning: {forecast.namespace}/{forecast.name}: {sentence}", err=True)
+
+
+def print_json(planned: Planned) -> None:
+    value = {
+        "deployments": [_json(document, forecast) for document, forecast in planned.forecasts],
+        "errors": planned.errors,
+        "notes": planned.notes,
+    }
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def _json(document: "Document", f: "Forecast") -> dict[str, Any]:
+    from penstock.cli.cautions import cautions, headline
+
+    return {
+        "file": document.file,
+        "document": document.position,
+        "namespace": f.namespace,
+        "name": f.name,
+        "optedIn": f.opted_in,
+        "replicas": f.replicas,
+        "maxSurge": f.limits.surge,
+        "maxUnavailable": f.limits.unavailable,
+        "stepTime": {"min": f.plan.step_time.min, "max": f.plan.step_time.max},
+        "summary": headline(f),
+        "first": f.first,
+        "steps": [
+            {
+                "step": number,
+                "written": list(stage.exposure.written),
+                "pods": stage.exposure.pods,
+                "oldPods": stage.old(f.replicas),
+                "windows": [
+                    {"target": w.target, "surge": w.surge, "unavailable": w.unavailable} for w in stage.windows
+                ],
+                "approval": stage.approval,
+            }
+            for number, stage in enumerate(f.stages, 1)
+        ],
+        "warnings": list(cautions(f)),
+        "admission": {"reason": f.admission.reason, "patch": list(f.admission.patch)},
+        "admitted": f.admitted,
+    }
+
+
+PRINTERS = {"table": print_table, "yaml": print_yaml, "json": print_json}

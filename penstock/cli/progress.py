@@ -1,0 +1,160 @@
+"""Where a rollout stands, as a value: what the screen, the plain lines and `-o json` all show.
+
+The sentence is the controller's own, from the condition; where it has not spoken yet, the same decision is made here.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from penstock.cli.outlook import outlook
+from penstock.cli.reading import Sight, Told
+from penstock.cli.versions import changes
+from penstock.core import keys
+from penstock.core.decide import decide, situation
+from penstock.core.decision import Decision
+from penstock.core.guard import record_of
+from penstock.core.observation import Pod
+from penstock.core.rollout import Phase
+from penstock.core.situation import Situation
+
+Object = dict[str, Any]
+
+
+WHERE: Mapping[Phase, str] = {
+    Phase.PENDING: "before step {step} of {steps}",
+    Phase.BRAKING: "opening step {step} of {steps}",
+    Phase.OPENING: "opening step {step} of {steps}",
+    Phase.HOLDING: "at step {step} of {steps}",
+    Phase.RETREATING: "going back",
+    Phase.REJECTED: "taken back",
+    Phase.FINISHING: "finishing",
+    Phase.LEAVING: "ending",
+}
+"""Where a rollout stands, in the fewest words."""
+
+
+def where(phase: Phase, step: int, steps: int) -> str:
+    """`at step 2 of 3`."""
+    return WHERE[phase].format(step=max(1, step), steps=steps)
+
+
+@dataclass(frozen=True)
+class Pods:
+    """The pods of one version."""
+
+    ready: int
+    unready: int
+
+    @property
+    def total(self) -> int:
+        return self.ready + self.unready
+
+
+@dataclass(frozen=True)
+class Progress:
+    """One active rollout."""
+
+    namespace: str
+    name: str
+    rollout: str
+    state: str
+    """The value of our label: stepping, holding, rejected, finishing."""
+    phase: Phase
+    step: int
+    steps: int
+    written: tuple[str, ...]
+    replicas: int
+    allowed: int
+    new: Pods
+    old: Pods
+    other: Pods
+    """Of versions that are neither the declared nor the stable one."""
+    changes: tuple[str, ...]
+    """What differs between the two versions."""
+    revisions: tuple[str, str]
+    started: float
+    earliest: float | None
+    latest: float | None
+    reason: str
+    message: str
+    next: str
+    now: float
+    events: tuple[Told, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def where(self) -> str:
+        return where(self.phase, self.step, self.steps)
+
+    def json(self) -> dict[str, Any]:
+        """For scripts: moments in seconds since 1970."""
+        return {name: value for name, value in asdict(self).items() if name != "now"}
+
+
+def progress(sight: Sight) -> Progress | None:
+    """The rollout of a Deployment; None where none is active."""
+    record = record_of(sight.obj)
+    if record is None:
+        return None
+    seen, decision = sight.seen, decide(sight.seen)
+    s = situation(seen, record)
+    ahead, exposure = outlook(s), s.exposure(record.step) if record.step else None
+    reason, message = _said(sight, decision)
+    return Progress(
+        namespace=seen.deployment.namespace,
+        name=seen.deployment.name,
+        rollout=record.id,
+        state=seen.deployment.labels.get(keys.ROLLOUT, ""),
+        phase=record.phase,
+        step=record.step,
+        steps=len(s.exposures),
+        written=exposure.written if exposure else (),
+        replicas=s.replicas,
+        allowed=decision.allowed,
+        new=_pods(s.new_pods),
+        old=_pods(s.stable_pods),
+        other=_pods(_of_others(s)),
+        changes=changes(s.stable.spec, declared(s)) if s.stable else (),
+        revisions=(s.stable.revision if s.stable else record.revision, s.new.revision if s.new else ""),
+        started=record.started,
+        earliest=ahead.earliest if sight.namespace else None,
+        latest=ahead.latest if sight.namespace else None,
+        reason=reason,
+        message=message,
+        next=ahead.sentence,
+        now=seen.now,
+        events=sight.events,
+        warnings=tuple(_warnings(sight)),
+    )
+
+
+def _said(sight: Sight, decision: Decision) -> tuple[str, str]:
+    said = sight.condition
+    return (said.reason, said.message) if said else (decision.reason, decision.message)
+
+
+def _warnings(sight: Sight) -> Iterator[str]:
+    if sight.silent:
+        yield sight.silent
+    if sight.namespace is None:
+        yield "its Namespace may not be read: what it gives as defaults is not known, steps may differ from these"
+
+
+def _pods(pods: Iterable[Pod]) -> Pods:
+    ready = [pod.ready for pod in pods]
+    return Pods(sum(ready), len(ready) - sum(ready))
+
+
+def _of_others(s: Situation) -> list[Pod]:
+    owners = {rs.uid for rs in s.superseded}
+    return [pod for pod in s.seen.pods if pod.owner in owners and not pod.deleting]
+
+
+def declared(s: Situation) -> Object:
+    """The declared template; a retreat puts it aside for the milliseconds in which it shows the stable one."""
+    if s.new:
+        return s.new.spec
+    aside = s.deployment.annotations.get(keys.DECLARED)
+    return dict(json.loads(aside)) if aside else s.deployment.spec

@@ -1,0 +1,169 @@
+"""`penstock approve`, `abort`, `retry`, `skip-to`: ask the controller, wait for it, and say what it did.
+
+They write one annotation, which anyone may who may update the Deployment; the controller decides. So a command that
+came back with nothing would leave the person guessing, and each waits until its request was taken up.
+"""
+
+import asyncio
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from penstock.cli.errors import Refusal
+from penstock.cli.options import common, confirmed
+from penstock.cli.session import run
+
+if TYPE_CHECKING:
+    from penstock.cli.petition import Petition
+    from penstock.kube import Client
+
+PATIENCE = 10.0
+"""Seconds until a request that nobody has taken up is called that."""
+
+PAUSE = 0.4
+TRIES = 3
+"""The controller writes, too; a record that changed only so much that the request still fits is read again."""
+
+MANAGER = "penstock-cli"
+"""Not the controller's own name: fields under that one are given back to their former owners."""
+
+DONE = {
+    "approve": "approved",
+    "abort": "the release is being taken back",
+    "retry": "another try begins",
+    "skip-to": "going on",
+}
+
+
+@click.command()
+@click.argument("deployment")
+@confirmed
+@common
+def approve(deployment: str, yes: bool, no_wait: bool) -> None:
+    """Let a rollout go on from the step it is held at.
+
+    The yes is for this rollout and this step only.
+    """
+    ask(deployment, "approve", yes=yes, wait=not no_wait)
+
+
+@click.command()
+@click.argument("deployment")
+@confirmed
+@common
+def abort(deployment: str, yes: bool, no_wait: bool) -> None:
+    """Take a release back.
+
+    All pods run the former version again; the new one stays out until it is tried again, or another one comes.
+    """
+    ask(deployment, "abort", yes=yes, wait=not no_wait)
+
+
+@click.command()
+@click.argument("deployment")
+@confirmed
+@common
+def retry(deployment: str, yes: bool, no_wait: bool) -> None:
+    """Try a rejected version again.
+
+    The rollout starts anew with its first step.
+    """
+    ask(deployment, "retry", yes=yes, wait=not no_wait)
+
+
+@click.command("skip-to")
+@click.argument("deployment")
+@click.argument("step")
+@confirmed
+@common
+def skip_to(deployment: str, step: str, yes: bool, no_wait: bool) -> None:
+    """Go on at a later step, without those between.
+
+    STEP is its position, or its percentage as written: `3`, or `50%`.
+    """
+    ask(deployment, "skip-to", step, yes=yes, wait=not no_wait)
+
+
+def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) -> None:
+    """The whole conversation; between the look and the write stands the person."""
+    from penstock.cli.petition import petition, question
+    from penstock.cli.reading import workload
+    from penstock.cli.status import named
+
+    name = named(deployment)
+
+    async def look(client: "Client", namespace: str) -> "Petition":
+        return petition(await workload(client, namespace, name), do, target)
+
+    asked = run(look)
+    if not yes:
+        confirm(question(asked))
+
+    async def act(client: "Client", namespace: str) -> str:
+        written = await write(client, asked)
+        return await answer(client, written) if wait else "asked; the controller takes it up"
+
+    click.echo(f"{asked.sight.seen.deployment.namespace}/{name}: {run(act)}")
+
+
+def confirm(question: str) -> None:
+    """On a terminal a person is asked; elsewhere nobody could answer."""
+    if not sys.stdin.isatty():
+        raise Refusal("nobody can be asked here, this is no terminal", "add --yes")
+    click.confirm(question, abort=True)
+
+
+async def write(client: "Client", asked: "Petition") -> "Petition":
+    """Write the request; refused where it is no longer the rollout and the step that were looked at."""
+    from penstock.cli.petition import petition
+    from penstock.cli.reading import workload
+    from penstock.kube import Conflict, objects
+
+    d, do = asked.sight.seen.deployment, asked.do
+    for _ in range(TRIES):
+        try:
+            await client.patch(objects.deployment(d.namespace, d.name), asked.operations, fieldManager=MANAGER)
+            return asked
+        except Conflict:
+            again = petition(await workload(client, d.namespace, d.name), do, str(asked.step))
+            if (again.record.id, again.record.step) != (asked.record.id, asked.record.step):
+                raise Refusal(
+                    f"the rollout has moved on meanwhile, nothing was done: it is step {again.record.step} "
+                    f"of rollout {again.record.id} now",
+                    f"where it stands: penstock status {d.name} -n {d.namespace}",
+                ) from None
+            asked = again
+    raise Refusal("the rollout changes all the time, nothing was done", "try again")
+
+
+async def answer(client: "Client", asked: "Petition") -> str:
+    """Wait until the controller has taken the request up, then say what it did and what follows."""
+    from penstock.cli.outlook import outlook
+    from penstock.cli.petition import done, taken_up
+    from penstock.cli.reading import silence, told, workload
+    from penstock.core.decide import situation
+    from penstock.core.guard import record_of
+    from penstock.core.reasons import Reason
+
+    d = asked.sight.seen.deployment
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
+    sight = await workload(client, d.namespace, d.name)
+    while not taken_up(sight.obj, asked):
+        if loop.time() > end:
+            silent = await silence(client, d.namespace)
+            raise Refusal(
+                f"asked, but nobody has taken it up within {PATIENCE:.0f} s{f': {silent}' if silent else ''}; "
+                "the request stands and is answered when a controller runs",
+                "look at it: kubectl get deployments,pods -n penstock-system",
+            )
+        await asyncio.sleep(PAUSE)
+        sight = await workload(client, d.namespace, d.name)
+    record = record_of(sight.obj)
+    if not done(asked, record):
+        ignored = [e.message for e in await told(client, sight.obj) if e.reason == Reason.REQUEST_IGNORED]
+        why = ignored[0] if ignored else "the rollout has moved on meanwhile"
+        raise Refusal(why, f"where it stands: penstock status {d.name} -n {d.namespace}")
+    follows = outlook(situation(sight.seen, record)).sentence if record else "the rollout is over"
+    return f"{DONE[asked.do]}; next: {follows}"
