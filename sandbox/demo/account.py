@@ -50,6 +50,14 @@ class Account:
         return self.counts[before - 1].sent if before else 0
 
     @property
+    def flows(self) -> bool:
+        """Requests are answered, and of late none has failed."""
+        if len(self.counts) < RECENT:
+            return False
+        first, last = self.counts[-RECENT], self.counts[-1]
+        return last.answered != first.answered and last.failed == first.failed
+
+    @property
     def rate(self) -> float:
         """Requests per second now."""
         if not self.counts:

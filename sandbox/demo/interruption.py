@@ -36,12 +36,13 @@ async def interrupt(release: Release, stage: Stage, client: Client, recorder: Re
         with stage.aim(CONTROLLER) as kill:
             await recorder.until(window(release, step), PATIENCE, f"the window of step {step} opens")
             kill()
+        view.scene.orphaned = True
         await stage.stop(CONTROLLER)
         view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
         if await _open(client):
             return await _watch(release, step, stage, client, recorder, view)
         view.say("it had closed the window already; it is started again, and the next window is waited for")
-        await stage.restart(CONTROLLER)
+        await _revive(stage, view)
     return Interruption(False, STEPS[-1], frozenset(), renewed=False, seconds=0.0)
 
 
@@ -56,8 +57,13 @@ async def _watch(
     ended, open_still, renewed = time.time(), await _open(client), await _renewal(client) != lease
     seen = sizes(recorder.events, release.version, begun, ended)
     view.say("the controller is started again")
-    await stage.restart(CONTROLLER)
+    await _revive(stage, view)
     return Interruption(open_still, target, frozenset(seen), renewed, ended - begun)
+
+
+async def _revive(stage: Stage, view: View) -> None:
+    await stage.restart(CONTROLLER)
+    view.scene.orphaned = False
 
 
 def window(release: Release, step: int) -> Callable[[Cluster], bool]:

@@ -9,6 +9,7 @@ from typing import Any
 from rich.console import Console
 
 from penstock.kube import Client
+from sandbox.component import Failed
 from sandbox.demo import summary
 from sandbox.demo.account import Account
 from sandbox.demo.expectations import RATE, Outcome, broken
@@ -18,8 +19,8 @@ from sandbox.demo.stage import Stage
 from sandbox.demo.story import Story, Told, outcomes
 from sandbox.demo.view import Scene, Screen, View
 
-WARM = 2.0
-"""Seconds of traffic before the first release: kube-proxy may still be learning the pods."""
+WARM = 60.0
+"""Seconds within which requests have to be answered: kube-proxy may still be learning the pods."""
 
 
 async def play(directory: Path, pods: str | None, console: Console) -> bool:
@@ -56,8 +57,16 @@ async def _told(story: Story, account: Account | None, url: str) -> list[Told]:
     story.view.scene.account = account
     story.view.say(f"{RATE:g} requests per second to {url}, three of four on a connection of their own")
     async with _beside(story.stage.flow(url, RATE, account.take)):
-        await asyncio.sleep(WARM)
+        await _flowing(account)
         return await story.tell()
+
+
+async def _flowing(account: Account) -> None:
+    for _ in range(int(WARM / 0.1)):
+        if account.flows:
+            return
+        await asyncio.sleep(0.1)
+    raise Failed(f"the Service does not answer steadily within {WARM:.0f} s; failed: {account.counts[-1:]}")
 
 
 def _conclude(console: Console, seen: list[Outcome]) -> bool:

@@ -36,6 +36,8 @@ class Scene:
         self.release: Release = FIRST
         self.recorder: Recorder | None = None
         self.account: Account | None = None
+        self.orphaned = False
+        """The controller is dead."""
 
     @property
     def cluster(self) -> Cluster:
@@ -43,8 +45,8 @@ class Scene:
 
     @property
     def clock(self) -> str:
-        seconds = time.monotonic() - self.begun
-        return f"{int(seconds // 60)}:{seconds % 60:04.1f}"
+        tenths = int(10 * (time.monotonic() - self.begun))
+        return f"{tenths // 600}:{tenths // 10 % 60:02}.{tenths % 10}"
 
     @property
     def sentence(self) -> str:
@@ -52,6 +54,8 @@ class Scene:
         seen = self.cluster.deployment
         if seen is None:
             return "nothing is deployed yet"
+        if self.orphaned:
+            return f"the controller is dead; its last words: {seen.message}"
         if seen.message:
             return seen.message
         if seen.phase is not None:
@@ -62,19 +66,24 @@ class Scene:
     def counts(self) -> str:
         """Pods by version, in words."""
         versions = sorted({pod.version for pod in self.cluster.pods.values() if not pod.going})
-        words = [f"{v}: {self.cluster.ready(v)} of {self.cluster.living(v)} Ready" for v in versions]
-        return ", ".join(words) or "no pods"
+        words = [f"{self.cluster.ready(v)} of {self.cluster.living(v)} {v}" for v in versions]
+        return f"Ready: {', '.join(words)}" if words else "no pods"
 
     @property
     def traffic(self) -> str:
-        """Rate, failures, and which version answers."""
+        """Rate and failures."""
         if self.account is None:
-            return "not measured: simulated pods answer nobody"
+            return "not measured"
         if not self.account.counts:
             return "starting"
-        shares = ", ".join(f"{version} {share:.0%}" for version, share in self.account.shares.items())
-        failed = sum(self.account.counts[-1].failed.values())
-        return f"{self.account.rate:.0f}/s, {failed} of {self.account.counts[-1].sent} failed; answered by {shares}"
+        last = self.account.counts[-1]
+        return f"{self.account.rate:.0f}/s, {sum(last.failed.values())} of {last.sent} failed"
+
+    @property
+    def shares(self) -> str:
+        """Which version answers."""
+        shares = self.account.shares.items() if self.account else ()
+        return ", ".join(f"{version} {share:.0%}" for version, share in shares)
 
 
 class View:
@@ -105,7 +114,7 @@ class View:
         calm = time.monotonic() - self._at
         if now[0] != self._told[0] or (now != self._told and calm > CALM):
             self._told, self._at = now, time.monotonic()
-            self.say(f"   {now[0]}  [{now[1]}; traffic {self.scene.traffic}]")
+            self.say(f"   {now[0]}  [{now[1]}; traffic: {self.scene.traffic}]")
 
 
 class Screen(View):
@@ -132,6 +141,7 @@ def panel(scene: Scene) -> Panel:
         Text.assemble("pods     ", dots(scene)),
         Text(f"         {scene.counts}", style="dim"),
         Text(f"traffic  {scene.traffic}"),
+        Text(f"         answers: {scene.shares or 'none'}", style="dim"),
     ]
     title = f"{scene.release.version}, {scene.release.title}"
     return Panel(Group(*lines), title=title, subtitle=scene.clock, title_align="left", subtitle_align="right")

@@ -43,6 +43,16 @@ def test_the_rate_and_the_shares_are_those_of_late() -> None:
     assert told.ended
 
 
+def test_traffic_flows_when_all_requests_of_late_were_answered() -> None:
+    """The first requests may find a Service that the machine does not know yet; no release is to answer for these."""
+    told = Account()
+    seen = []
+    for answered, refused in ((0, 0), (0, 20), (10, 30), (30, 30), (50, 30), (70, 30)):
+        told.take(Count(100.0, answered + refused, {"v1": answered}, {"refused": refused}))
+        seen.append(told.flows)
+    assert seen == [False, False, False, False, False, True]
+
+
 def test_the_bound_grows_with_crashes_and_traffic_and_shrinks_with_pods() -> None:
     """2 crashes, 4 s each, 40/s over 11 pods: 29.1 are expected, three standard deviations are 16.2."""
     assert bound(2, 40.0, 11) == 46

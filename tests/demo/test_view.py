@@ -53,13 +53,14 @@ def test_the_screen_shows_the_sentence_a_dot_per_pod_and_the_traffic() -> None:
     assert "v2, a good version" in screen
     assert SAYS in screen
     assert "pods     ● ● ● ● ● ● ● ● ● · ● ○" in screen
-    assert "v1: 9 of 9 Ready, v2: 1 of 2 Ready" in screen
-    assert "traffic  40/s, 1 of 40 failed; answered by v1 92%, v2 8%" in screen
+    assert "Ready: 9 of 9 v1, 1 of 2 v2" in screen
+    assert "traffic  40/s, 1 of 40 failed" in screen
+    assert "answers: v1 92%, v2 8%" in screen
 
 
 def test_simulated_pods_have_no_traffic_and_nothing_is_claimed_about_it() -> None:
     """A zero would be a lie."""
-    assert "traffic  not measured: simulated pods answer nobody" in drawn(holding())
+    assert "traffic  not measured" in drawn(holding())
 
 
 def test_before_anything_is_deployed_there_is_a_screen() -> None:
@@ -67,7 +68,7 @@ def test_before_anything_is_deployed_there_is_a_screen() -> None:
     assert "nothing is deployed yet" in drawn(Scene())
 
 
-def test_without_a_terminal_a_sentence_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_a_terminal_a_sentence_is_told_once() -> None:
     """A log in which a screen is redrawn five times a second is no log."""
     out = io.StringIO()
     scene = holding()
@@ -76,12 +77,17 @@ def test_without_a_terminal_a_sentence_is_told_once(monkeypatch: pytest.MonkeyPa
         view.draw()
     lines = out.getvalue().splitlines()
     assert len(lines) == 1
-    assert lines[0].endswith(
-        f"{SAYS}  [v1: 9 of 9 Ready, v2: 1 of 2 Ready; traffic not measured: simulated pods answer nobody]"
-    )
+    assert lines[0].endswith(f"{SAYS}  [Ready: 9 of 9 v1, 1 of 2 v2; traffic: not measured]")
     scene.shown = Cluster(facts={})
     view.draw()
     assert len(out.getvalue().splitlines()) == 2
+
+
+def test_the_words_of_a_dead_controller_are_not_shown_as_news() -> None:
+    """Its condition stands while it is dead, and the exposure has gone on to the open window's."""
+    scene = holding()
+    scene.orphaned = True
+    assert f"the controller is dead; its last words: {SAYS[:20]}" in drawn(scene)
 
 
 def test_new_numbers_under_the_same_sentence_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
