@@ -21,7 +21,7 @@ __all__ = ["plane"]
 ROOT = Path(__file__).parents[2]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Installation:
     """Penstock on a plane; the webhook is a local process, so its Service is replaced by its address."""
 
@@ -32,8 +32,32 @@ class Installation:
     """kubeconfig of the ServiceAccount"""
     controller: str
     """kubeconfig of the ServiceAccount"""
-    served_after: float
+    log: Path
+    process: "subprocess.Popen[bytes] | None" = None
+    served_after: float = 0.0
     """seconds from the empty Secret to a webhook that is trusted and ready, the start of Python included"""
+
+    def start_webhook(self) -> None:
+        """Does not wait."""
+        flags = {
+            "kubeconfig": self.webhook,
+            "bind-address": "127.0.0.1",
+            "port": self.webhook_port,
+            "metrics-port": self.metrics_port,
+            "webhook-names": "127.0.0.1",
+            "drain-seconds": 0,
+        }
+        self.process = start("webhook", self.log, *(f"--{name}={value}" for name, value in flags.items()))
+
+    def wait(self) -> None:
+        """Until the webhook is ready."""
+        until(lambda: asked(self.metrics_port, "/readyz")[0] == 200, "the webhook is ready", self.log)
+
+    def end_webhook(self, number: int) -> int:
+        """Send it a signal and wait; its exit code."""
+        assert self.process is not None
+        self.process.send_signal(number)
+        return self.process.wait(20)
 
     def calls(self) -> dict[str, float]:
         """Admissions so far, by path."""
@@ -100,27 +124,17 @@ def installed(plane: Plane, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
     webhook, controller = plane.call(install)
     log = tmp_path_factory.mktemp("installed") / "log"
-    common = (
-        "--kubeconfig",
-        webhook,
-        "--bind-address",
-        "127.0.0.1",
-        "--port",
-        str(chosen.webhook),
-        "--drain-seconds=0",
-    )
+    found = Installation(plane, chosen.webhook, chosen.webhook_metrics, webhook, controller, log)
     begun = time.monotonic()
-    processes = [
-        start("webhook", log, *common, "--metrics-port", str(chosen.webhook_metrics), "--webhook-names", "127.0.0.1"),
-        start("certs", log, "--kubeconfig", controller, "--webhook-names", "127.0.0.1"),
-    ]
+    found.start_webhook()
+    authority = start("certs", log, "--kubeconfig", controller, "--webhook-names", "127.0.0.1")
     try:
-        until(lambda: asked(chosen.webhook_metrics, "/readyz")[0] == 200, "the webhook is ready", log)
+        found.wait()
         until(lambda: plane.call(trusted), "the webhook is trusted", log)
-        after = time.monotonic() - begun
-        yield Installation(plane, chosen.webhook, chosen.webhook_metrics, webhook, controller, after)
+        found.served_after = time.monotonic() - begun
+        yield found
     finally:
-        for process in processes:
-            process.terminate()
-        for process in processes:
-            process.wait(20)
+        for process in (authority, found.process):
+            if process is not None:
+                process.terminate()
+                process.wait(20)

@@ -70,14 +70,15 @@ class Plane:
         return str(file)
 
 
-async def apply(client: Client, item: Object) -> Object:
+async def apply(client: Client, item: Object, **query: str) -> Object:
     """As `kubectl apply --server-side` does."""
     group, namespace = item["apiVersion"], item["metadata"].get("namespace")
     root = f"/apis/{group}" if "/" in group else f"/api/{group}"
     kind = item["kind"].lower()
     plural = f"{kind[:-1]}ies" if kind.endswith("y") else f"{kind}s"
     place = f"/namespaces/{namespace}" if namespace else ""
-    return await client.apply(f"{root}{place}/{plural}/{item['metadata']['name']}", item, manager="install", force=True)
+    path = f"{root}{place}/{plural}/{item['metadata']['name']}"
+    return await client.apply(path, item, manager="install", force=True, **query)
 
 
 def rendered(plane: Plane, directory: Path = DEPLOY) -> list[Object]:
