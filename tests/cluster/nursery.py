@@ -6,6 +6,7 @@ everything once and forks: the child is a process of its own, runs the same `mai
 
 import asyncio
 import ctypes
+import importlib
 import json
 import os
 import signal
@@ -18,6 +19,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).parents[2]
 DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG
+IMPORTED = ("controller.__main__", "kubernetes.aio.client", "kubernetes.aio.config")
+"""What a controller has imported once it is connected."""
 
 
 @dataclass
@@ -68,9 +71,8 @@ def alive(pid: int) -> bool:
 def main() -> None:
     """The parent: one child per line of standard input."""
     _die_with_parent()
-
-    import controller.__main__  # noqa: F401
-
+    for name in IMPORTED:
+        importlib.import_module(name)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps
     for line in sys.stdin:
         arguments, log = json.loads(line)

@@ -29,7 +29,7 @@ class Cut(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Trap:
-    """Springs at write number `at` (from 1), or at every one (0)."""
+    """Springs at write number `at` of a process's life, from 1."""
 
     at: int
     cut: Cut
@@ -44,6 +44,8 @@ class Proxy:
     session: aiohttp.ClientSession
     writes: list[str] = field(default_factory=list)
     trap: Trap | None = None
+    born: int = 0
+    """Writes there were when the present process was started."""
     url: str = ""
     _runner: web.AppRunner | None = None
 
@@ -64,6 +66,12 @@ class Proxy:
             await self._runner.cleanup()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
+        try:
+            return await self._passed(request)
+        except (ConnectionResetError, aiohttp.ClientError):  # one of the two has gone; the other shall see it so
+            return _dropped(request)
+
+    async def _passed(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
         trap = self._sprung(request)
         if trap and trap.cut is Cut.BEFORE:
@@ -87,7 +95,7 @@ class Proxy:
         if request.method in ("GET", "HEAD") or "/leases" in request.path:
             return None
         self.writes.append(f"{request.method} {request.path}")
-        return self.trap if self.trap and self.trap.at in (0, len(self.writes)) else None
+        return self.trap if self.trap and self.trap.at == len(self.writes) - self.born else None
 
 
 async def _relayed(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -19,6 +19,7 @@ import pytest
 
 from penstock.kube import Client
 from tests.cluster.cluster import Cluster
+from tests.cluster.meeting import Action, Meeting
 from tests.cluster.nursery import Nursery
 from tests.cluster.recorder import Report
 from tests.cluster.world import World, world
@@ -49,7 +50,7 @@ class Outcome:
         verdict = "FAILED" if self.failure else "ok"
         ready = "-" if e.ready is None else f"{e.ready} ({e.floor})"
         total = f"{e.total} ({e.most})"
-        return f"{self.name:<52}{verdict:<8}{self.seconds:6.1f}s{e.new:>6}{ready:>10}{total:>10}{e.events:>8}"
+        return f"{self.name:<66}{verdict:<8}{self.seconds:6.1f}s{e.new:>6}{ready:>10}{total:>10}{e.events:>8}"
 
 
 @dataclass
@@ -80,17 +81,21 @@ class Stage:
         """Disconnect; controllers that still live die."""
         await self._stack.aclose()
 
-    async def play(self, scenarios: Mapping[str, Scenario], width: int = WIDTH) -> list[Outcome]:
-        """Play them side by side; raises one error that shows every failure."""
-        places = asyncio.Semaphore(width)
+    async def play(self, scenarios: Mapping[str, Scenario], *actions: Action, width: int = WIDTH) -> list[Outcome]:
+        """Play them side by side; raises one error that shows every failure.
+
+        Where there are `actions`, all scenarios run at once, and meet for each of these.
+        """
+        places = asyncio.Semaphore(len(scenarios) if actions else width)
+        meeting = Meeting(len(scenarios), *actions)
 
         async def placed(name: str, scenario: Scenario) -> Outcome:
             async with places:
-                outcome = await self._one(name, scenario)
+                outcome = await self._one(name, scenario, meeting)
             print(outcome.line(), flush=True)
             return outcome
 
-        print(f"\n{'scenario':<52}{'':<8}{'time':>7}{'new':>6}{'ready':>10}{'total':>10}{'events':>8}")
+        print(f"\n{'scenario':<66}{'':<8}{'time':>7}{'new':>6}{'ready':>10}{'total':>10}{'events':>8}")
         outcomes = await asyncio.gather(*(placed(*item) for item in scenarios.items()))
         failures = [outcome for outcome in outcomes if outcome.failure]
         if failures:
@@ -98,10 +103,11 @@ class Stage:
             pytest.fail(f"{len(failures)} of {len(outcomes)} scenarios failed\n{shown}", pytrace=False)
         return outcomes
 
-    async def _one(self, name: str, scenario: Scenario) -> Outcome:
+    async def _one(self, name: str, scenario: Scenario, meeting: Meeting) -> Outcome:
         begun, failure = time.monotonic(), ""
         namespace = f"test-{next(COUNTER)}-{int(time.time()) % 100000}"
         async with world(self.cluster, self.client, self.nursery, self.session, namespace, self.logs) as here:
+            here.meeting = meeting
             try:
                 async with asyncio.timeout(LIMIT):
                     await scenario(here)
@@ -110,6 +116,8 @@ class Stage:
                 failure = "".join(traceback.format_exception_only(error)) + _place(error)
             except Exception as error:
                 failure = "".join(traceback.format_exception(error))
+            finally:
+                meeting.leave()
             report = here.recorder.report()
             (self.logs / f"{namespace}.history").write_text("\n".join(report.lines) + "\n")
             if report.violations:

@@ -17,6 +17,7 @@ import aiohttp
 from penstock.kube import Client, NotFound, objects
 from tests.cluster import kubeconfig
 from tests.cluster.cluster import Cluster, Output
+from tests.cluster.meeting import Meeting
 from tests.cluster.nursery import Nursery
 from tests.cluster.proxy import Cut, Proxy, Trap
 from tests.cluster.reading import Grant
@@ -47,6 +48,7 @@ class World:
     proxy: Proxy
     logs: Path
     pid: int = 0
+    meeting: Meeting | None = None
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     born: Object = field(default_factory=dict)
     """The Deployment as it was at rest, before any rollout."""
@@ -59,6 +61,7 @@ class World:
         flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", self.namespace]
         flags += ["--without-certs", "--metrics-port", "0"]
         self.pid = await self.nursery.bear(flags, self.logs / f"{self.namespace}.log")
+        self.proxy.born = len(self.proxy.writes)
         self.dead.clear()
 
     def kill_controller(self) -> None:
@@ -69,7 +72,7 @@ class World:
             self.dead.set()
 
     def kill_at(self, at: int, cut: Cut) -> None:
-        """SIGKILL at a later write of its rollout."""
+        """SIGKILL at write number `at` of its life, and of each later one's."""
         self.proxy.trap = Trap(at, cut, self.kill_controller)
 
     async def died(self) -> None:
@@ -177,6 +180,23 @@ class World:
     async def until_promoted(self, version: str, patience: float = PATIENCE) -> None:
         """Wait until a version runs alone and nothing of the rollout is left."""
         await self.until(f"promoted {image(version)}", lambda: self.at_rest() and self.pods(version) > 0, patience)
+
+    async def until_rejected(self, patience: float = PATIENCE) -> None:
+        """Wait until a version has been taken back: declared and paused, and only the stable one runs."""
+        await self.until("rejected", lambda: self.phase() == "Rejected" and self.stable_alone(), patience)
+
+    def stable_alone(self) -> bool:
+        """All pods are Ready and of the stable version."""
+        grant, state = self.grant, self.state
+        if grant is None or state.deployment is None:
+            return False
+        living, replicas = state.living(grant.stable), state.deployment.replicas
+        return state.total == replicas == len(living) == sum(pod.ready for pod in living)
+
+    async def meet(self) -> None:
+        """Wait until every other scenario of this table has come as far, and what is done then is done."""
+        assert self.meeting
+        await self.meeting.arrive()
 
     async def silence(self, seconds: float) -> None:
         """Let time pass."""

@@ -1,0 +1,149 @@
+"""The controller is killed at its every write, on each side of it, and nothing comes of it but delay.
+
+It is crash-only: whatever it must remember stands in the record, and is changed in the same write as the fields it
+speaks of. If that is so, no write is special; so each one is tried.
+"""
+
+import asyncio
+
+import pytest
+
+from tests.cluster.ends import restored
+from tests.cluster.proxy import Cut
+from tests.cluster.stage import Scenario, Stage
+from tests.cluster.workload import Workload
+from tests.cluster.world import World
+
+pytestmark = pytest.mark.cluster
+
+SMALL = Workload(4, "25%", "25%", "1, 50%", "1s..60s")
+MANY_WINDOWS = Workload(4, 1, 0, "2", "1s..60s")
+ONE_LESS = Workload(3, 0, 1, "1, 2", "1s..60s")
+LARGE = Workload(10, "25%", "25%", "2, 50%", "1s..60s")
+ALONE = Workload(1, "25%", "25%", "1", "1s..60s")
+
+MOST_WRITES = 40
+"""No rollout of these needs so many; a trap that does not spring ends the search."""
+
+
+async def ended(here: World, good: bool) -> None:
+    """The end of the story: promoted, or taken back."""
+    if good:
+        await here.until_promoted("2")
+        await restored(here)
+        return
+    await here.until_rejected()
+    deployment = here.deployment
+    assert (deployment["spec"]["paused"], here.pods("2")) == (True, 0)
+    assert deployment["spec"]["template"]["spec"]["containers"][0]["image"] == "app:2"
+
+
+async def begin(here: World, workload: Workload, good: bool) -> None:
+    """A version that works, or one that crashes at once."""
+    if not good:
+        here.recorder.failing.add("app:2")
+    behaviour = {} if good else {"behaviour": "crash-loop", "after": "300ms", "back_off": "300ms"}
+    await here.release(workload, "2", **behaviour)
+
+
+def killed(workload: Workload, at: int, cut: Cut, pause: float, *, good: bool = True) -> Scenario:
+    """One death at one write, a pause, and a new process."""
+
+    async def scenario(here: World) -> None:
+        await here.start_controller()
+        await here.create(workload.manifest())
+        here.kill_at(at, cut)
+        await begin(here, workload, good)
+        end = asyncio.create_task(ended(here, good))
+        death = asyncio.create_task(here.died())
+        await asyncio.wait((end, death), return_when=asyncio.FIRST_COMPLETED)
+        if death.done():
+            await death
+            here.proxy.trap = None
+            await here.silence(pause)
+            await here.start_controller()
+        death.cancel()
+        await end
+
+    return scenario
+
+
+def killed_each_time(workload: Workload, cut: Cut, pause: float, *, good: bool = True) -> Scenario:
+    """Every life of the controller ends at its second write; the first is its mark in the record, the fence."""
+
+    async def scenario(here: World) -> None:
+        await here.start_controller()
+        await here.create(workload.manifest())
+        here.kill_at(2, cut)
+        await begin(here, workload, good)
+        end = asyncio.create_task(ended(here, good))
+        while not end.done():
+            death = asyncio.create_task(here.died())
+            await asyncio.wait((end, death), return_when=asyncio.FIRST_COMPLETED)
+            if not death.done():
+                death.cancel()
+                break
+            await here.silence(pause)
+            await here.start_controller()
+        await end
+
+    return scenario
+
+
+async def writes_of(stage: Stage, workload: Workload, *, good: bool = True) -> int:
+    """How many writes an undisturbed rollout takes."""
+    found: list[int] = []
+
+    async def scenario(here: World) -> None:
+        await killed(workload, MOST_WRITES, Cut.AFTER, 0, good=good)(here)
+        found.append(len(here.proxy.writes))
+
+    await stage.play({f"undisturbed, {'good' if good else 'bad'}": scenario})
+    assert found[0] < MOST_WRITES
+    return found[0]
+
+
+def every_write(workload: Workload, count: int, pause: float, name: str, *, good: bool = True) -> dict[str, Scenario]:
+    """One scenario for each write and each side of it."""
+    return {
+        f"{name}: killed at write {at}, {cut}": killed(workload, at, cut, pause, good=good)
+        for at in range(1, count + 1)
+        for cut in Cut
+    }
+
+
+async def test_a_death_at_any_write_of_a_rollout_changes_nothing_but_its_length(stage: Stage) -> None:
+    """The heart of being crash-only: before it is sent, stored but unseen, and after."""
+    count = await writes_of(stage, SMALL)
+    await stage.play(every_write(SMALL, count, 0.5, "four pods"), width=12)
+
+
+async def test_a_controller_that_lives_for_two_writes_at_a_time_still_gets_there(stage: Stage) -> None:
+    """Memory between two writes would show here, in good releases and in bad ones, in one window or in many."""
+    scenarios = {}
+    for name, workload in {
+        "1 pod": ALONE,
+        "3 pods, 0/1": ONE_LESS,
+        "4 pods, 1/0": MANY_WINDOWS,
+        "10 pods": LARGE,
+    }.items():
+        for good in (True, False):
+            kind = "good" if good else "bad"
+            cut = Cut.UNSEEN if good else Cut.AFTER
+            scenarios[f"{name}, {kind}: killed at each second write, {cut}"] = killed_each_time(
+                workload, cut, 0.1, good=good
+            )
+    await stage.play(scenarios)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("good", [True, False], ids=["good", "bad"])
+@pytest.mark.parametrize(
+    "workload", [SMALL, MANY_WINDOWS, ONE_LESS, LARGE, ALONE], ids=["4", "4 1/0", "3 0/1", "10", "1"]
+)
+async def test_a_death_of_ten_seconds_at_any_write_changes_nothing(
+    stage: Stage, workload: Workload, good: bool
+) -> None:
+    """The same for each kind of rollout, for releases that fail too, with the pause of a real restart."""
+    count = await writes_of(stage, workload, good=good)
+    await stage.play(every_write(workload, count, 10.0, "good" if good else "bad", good=good), width=16)
