@@ -127,6 +127,22 @@ async def test_a_plugin_is_asked_again_when_its_token_has_expired(tmp_path: Path
         assert runs(tmp_path) == 2
 
 
+async def test_a_refusal_that_comes_late_uses_what_others_renewed(tmp_path: Path) -> None:
+    """It was sent with the old token and is answered after the new one is there: no second run, no error."""
+    user = plugin(tmp_path, f"printf '{credential(token='t%d')}' $(wc -l < {tmp_path}/runs)")
+    refuse = demanding("t2")
+
+    async def respond(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        if asked.query and asked.headers["authorization"] == "Bearer t1":
+            await asyncio.sleep(0.3)
+        await refuse(asked, writer)
+
+    async with Loopback(respond).running() as server, Client.at(server.kubeconfig(tmp_path, user)) as client:
+        answers = await asyncio.gather(client.get("/x", late=1), client.get("/x"))
+        assert answers == [{"ok": True}] * 2
+        assert runs(tmp_path) == 2
+
+
 async def test_a_plugin_may_give_a_certificate(ca: pki.Pair, tmp_path: Path) -> None:
     """The other thing plugins may answer."""
     admin = pki.leaf(ca, "admin")

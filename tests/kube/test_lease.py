@@ -48,6 +48,8 @@ class Replica:
             await never()
         if self.fault == "slow":
             await asyncio.sleep(3.9)
+        if self.fault == "conflict" and asked.method == "PATCH":
+            return refusal(409, "Conflict")
         if self.fault == "deny":
             return refusal(403, "Forbidden")
         if self.fault == "fail":
@@ -55,6 +57,8 @@ class Replica:
         answer = self._store.serve(asked)
         if self.fault == "lose" and asked.method != "GET":
             await never()
+        if self.fault == "late":
+            await asyncio.sleep(3.5)
         return answer
 
     def clock(self) -> float:
@@ -178,6 +182,29 @@ async def test_a_short_outage_does_not_cost_the_lease(fault: str, seconds: int) 
         await asyncio.sleep(60)
         assert (a.working, a.terms, len(a.leases)) == (True, [], 1)
         assert a.leases[0].fresh()
+
+
+async def test_the_age_counts_from_sending() -> None:
+    """The server had the renewal 3.5 s before we knew: counted from the answer we would overstay by that."""
+    store = Store()
+    a = Replica(store, "a")
+    async with running(a):
+        await asyncio.sleep(3)
+        a.fault = "late"
+        await asyncio.sleep(5)  # sent at 4, answered at 7.5
+        assert a.leases[0].age() == pytest.approx(4, abs=0.1)
+
+
+async def test_conflicts_without_end_are_bounded_and_end_in_loss() -> None:
+    """The lease says it is ours and still refuses each renewal: no hot loop, and no overstaying."""
+    store = Store()
+    a = Replica(store, "a")
+    async with running(a) as (task,):
+        await asyncio.sleep(5)
+        a.fault, asked = "conflict", len(a.memory.asked)
+        await asyncio.sleep(12)
+        assert isinstance(task.exception(), LeaseLost)
+        assert len(a.memory.asked) - asked <= 100
 
 
 @pytest.mark.parametrize("stored", [None, {"spec": {"holderIdentity": "", "leaseTransitions": 7}}])
@@ -320,6 +347,33 @@ async def test_a_label_on_the_lease_is_no_loss() -> None:
         await asyncio.sleep(30)
         assert (a.working, a.terms, b.leases) == (True, [], [])
         assert "labels" in store.objects[PATH]["metadata"]
+
+
+async def test_labels_do_not_keep_a_dead_holder_alive() -> None:
+    """Only a renewal counts as a sign of life."""
+    store = Store()
+    a, b = Replica(store, "a"), Replica(store, "b")
+    async with running(a, b):
+        await asyncio.sleep(5)
+        a.fault = "hang"
+        for _ in range(6):
+            await asyncio.sleep(3)
+            kept = store.objects[PATH]
+            store.put(PATH, kept | {"metadata": kept["metadata"] | {"labels": {"at": str(now())}}})
+        assert b.working
+
+
+async def test_a_label_just_before_the_end_does_not_prevent_the_release() -> None:
+    """The version we know is old; the lease is still ours."""
+    store = Store()
+    a, b = Replica(store, "a"), Replica(store, "b")
+    async with running(a, b) as (task, _):
+        await asyncio.sleep(5)
+        kept = store.objects[PATH]
+        store.put(PATH, kept | {"metadata": kept["metadata"] | {"labels": {"a": "b"}}})
+        task.cancel()
+        await asyncio.sleep(SOON)
+        assert b.working
 
 
 async def test_a_deleted_lease_is_put_back_by_its_holder() -> None:
