@@ -17,10 +17,9 @@ from sandbox.demo.measure import sizes
 from sandbox.demo.recorder import Recorder
 from sandbox.demo.releases import STEPS, Release
 from sandbox.demo.shop import NAME, NAMESPACE
-from sandbox.demo.stage import Stage
+from sandbox.demo.stage import CONTROLLER, Stage
 from sandbox.demo.view import View
 
-CONTROLLER = "controller"
 LEASE = objects.lease("penstock-system", "penstock-controller")
 
 FIRST_STEP = 2

@@ -21,6 +21,8 @@ from sandbox.demo import traffic
 from sandbox.demo.traffic import Line
 from sandbox.spec import load
 
+CONTROLLER = "controller"
+
 LONGEST = 1200.0
 """Seconds after which traffic ends even if nobody ends it."""
 
@@ -42,13 +44,15 @@ class Stage:
 
     @asynccontextmanager
     async def up(self) -> AsyncIterator[None]:
-        """The sandbox runs, with Penstock in it."""
+        """The sandbox runs, with Penstock in it; afterwards it is as it was before."""
         try:
             await self._command("up", *self._kind())
             yield
         finally:
             if not self.running:
                 await self._command("down")
+            elif await asyncio.to_thread(self.sandbox.pid, CONTROLLER) is None:
+                await self.restart(CONTROLLER)
 
     def _kind(self) -> tuple[str, ...]:
         """`up` mends what has died in a running sandbox, if it is asked for the same kind."""

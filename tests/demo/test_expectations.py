@@ -82,13 +82,13 @@ def test_the_summary_shows_what_was_allowed_beside_what_was() -> None:
         "v2, good",
         "on all pods",
         "1, 3, 5, 10",
-        "1 (1), 3 (3), 5 (5), 10 (10)",
+        "1/1  3/3  5/5  10/10",
         "8",
         "13",
         "0 of 2400 (0)",
         "60 s",
     )
-    assert row(bad)[:4] == ("v3, bad", "taken back", "1", "1 (1)")
+    assert row(bad)[:4] == ("v3, bad", "taken back", "1", "1/1")
     assert row(bad)[6] == "10 of 800 (46)"
     assert row(replace(interrupted, trouble="x"))[:2] == ("v4, interrupted", "stuck")
 
