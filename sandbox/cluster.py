@@ -15,6 +15,7 @@ from sandbox.component import Component, Failed
 from sandbox.deployed import Deployed
 from sandbox.directory import Directory
 from sandbox.machine import Machine
+from sandbox.nodes import real
 from sandbox.ports import choose
 from sandbox.spec import Spec, State, load, save
 
@@ -38,6 +39,8 @@ class Sandbox:
     def up(self, spec: Spec | None = None) -> None:
         """Bring the cluster up, or up again what of it has died; interrupted, it leaves nothing behind."""
         spec = spec or Spec()
+        if spec.real_nodes:
+            real.check()
         binaries = build.binaries()
         with self.files.locked():
             state = load(self.files)

@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from sandbox import cgroups, image, pause, penstock, processes
+from sandbox import cgroups, image, manifests, pause, penstock, processes
 from sandbox.api import Api
 from sandbox.component import Component, until
 from sandbox.controlplane import ControlPlane
@@ -73,32 +73,30 @@ class Machine:
                 self._load(node, [self._image])
 
     def start(self) -> None:
-        """Start what does not run, and return when pods can be scheduled."""
-        components = [c for c in self.components() if c.name not in penstock.NAMES]
+        """Start what does not run, and return when pods can be scheduled and Penstock answers."""
+        components = list(self.components())
+        native = [each for each in components if each.name not in penstock.NAMES]
         empty = [n for n in self._real_nodes if processes.running(self.directory, real.named("containerd", n)) is None]
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
-        for component in components:
-            if component.name in early:
-                component.start(self.directory)
+        self._start(each for each in native if each.name in early)
         with ThreadPoolExecutor() as threads:
             loaded = [threads.submit(self._load, node, [pause.image(), self._image]) for node in empty]
-            self._wait(component for component in components if component.name == "kube-apiserver")
-            for component in components:
-                component.start(self.directory)
+            rendered = threads.submit(manifests.render, Path(self.state.binaries) / "kubectl")
+            self._wait(each for each in native if each.name == "kube-apiserver")
+            self._start(native)
             simulated.create(self.api, self.state.spec)
-            self._wait(components)
             for each in loaded:
-                each.result()
+                each.result()  # before the first pod is scheduled: a kubelet that finds no image waits for long
+            if self.state.spec.penstock:
+                penstock.install(self.directory, self.state, self.api, rendered.result())
+                self._start(each for each in components if each.name in penstock.NAMES)
+        self._wait(native)
         until("all nodes are ready for pods", self._schedulable, 60)
-        if self.state.spec.penstock:
-            self._start_penstock()
+        self._wait(components)
 
-    def _start_penstock(self) -> None:
-        penstock.install(self.directory, self.state, self.api)
-        components = list(penstock.components(self.directory, self.state, self.api))
+    def _start(self, components: Iterable[Component]) -> None:
         for component in components:
             component.start(self.directory)
-        self._wait(components)
 
     def _wait(self, components: Iterable[Component]) -> None:
         for component in components:
