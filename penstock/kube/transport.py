@@ -216,6 +216,7 @@ async def _load(place: Kubeconfig | InCluster, user_agent: str) -> tuple[Any, st
 
     configuration = Configuration()
     configuration.client_session_kwargs = {"trust_env": False}
+    configuration.connection_pool_maxsize = 0  # no limit: at 100, fifty rollouts' watches would starve the lease
     # Python 3.13 began to demand extensions that many clusters' CA certificates lack; Go, and so kubectl, does not.
     configuration.disable_strict_ssl_verification = True
     try:

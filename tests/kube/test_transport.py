@@ -287,6 +287,19 @@ async def test_a_watch_that_breaks_says_how(
     assert (type(error), error and error.reason, len(events)) == (kind, reason, count)
 
 
+async def test_many_watches_leave_room_for_requests(tmp_path: Path) -> None:
+    """Each active rollout has two watches; the client's own limit of 100 connections would stop the lease at fifty."""
+
+    async def respond(asked: Asked, writer: asyncio.StreamWriter) -> None:
+        writer.write(CHUNKED + chunk(b'{"type":"ADDED"}\n') if asked.query else http(200, {"ok": True}))
+
+    async with Loopback(respond).running() as server, server.client(tmp_path) as client:
+        watches = [client.watch(PATH) for _ in range(120)]
+        await asyncio.gather(*(anext(each) for each in watches))
+        assert await client.get(PATH) == {"ok": True}
+        await asyncio.gather(*(each.aclose() for each in watches))
+
+
 async def test_a_watch_that_is_left_closes_its_connection(tmp_path: Path) -> None:
     """Otherwise the server keeps a watcher for every one we ever had."""
     closed = asyncio.Event()
