@@ -50,7 +50,8 @@ def hide(keep: list[str]) -> None:
         run("mount", "-t", "tmpfs", "-o", "mode=755", f"penstock{top.replace('/', '-')}", top)
     for path, handle in kept.items():
         Path(path).mkdir(parents=True)
-        run("mount", "--bind", f"/proc/{os.getpid()}/fd/{handle}", path)
+        # Not canonicalized: what it was is reached through the handle only, its path names the empty one by now.
+        run("mount", "--no-canonicalize", "--bind", f"/proc/{os.getpid()}/fd/{handle}", path)
         os.close(handle)
     Path("/run/lock").mkdir()
 
