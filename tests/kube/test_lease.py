@@ -487,7 +487,7 @@ async def test_no_permission_is_said_aloud_and_tried_again(caplog: pytest.LogCap
     assert issubclass(Denied, Exception)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 async def test_no_two_terms_overlap_under_random_faults(seed: int) -> None:
     """Three replicas, clocks five per cent fast and slow, faults at random for half an hour; each ends and starts anew
     when it loses. Terms never overlap, transitions always grow, and somebody works most of the time."""
