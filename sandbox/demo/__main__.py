@@ -46,7 +46,7 @@ async def interruptible(directory: Path, pods: str | None, console: Console) -> 
         if not received:
             story.cancel()
         received.append(number)
-        print("demo: interrupted, everything is taken down; a few seconds", file=sys.stderr)
+        print("demo: interrupted, everything is taken down, please wait", file=sys.stderr)
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, interrupt, number)

@@ -99,10 +99,7 @@ class Stage:
             await asyncio.shield(reading)
             raise Failed("the traffic has ended by itself")
         finally:
-            with suppress(ProcessLookupError):
-                process.terminate()
-            await asyncio.wait([reading], timeout=2 * traffic.DEADLINE)
-            await _ended(process)
+            await asyncio.gather(_ended(process), asyncio.wait([reading], timeout=2 * traffic.DEADLINE))
 
     async def _command(self, name: str, *arguments: str) -> None:
         process = await self._start(name, *arguments, out=asyncio.subprocess.DEVNULL)
@@ -128,5 +125,6 @@ async def _read(lines: asyncio.StreamReader, take: Callable[[Line], None]) -> No
 async def _ended(process: asyncio.subprocess.Process) -> None:
     """A command that we no longer wait for is asked to end, and cleans up behind itself before it does."""
     if process.returncode is None:
-        process.terminate()
+        with suppress(ProcessLookupError):
+            process.terminate()
         await process.wait()
