@@ -16,7 +16,8 @@ from penstock.core.fields import DEFAULT_DEADLINE, Fields
 from penstock.core.gate import gated
 from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
 from penstock.core.patch import Operation
-from penstock.core.record import RecordError, decode
+from penstock.core.record import Record, RecordError, decode, encode
+from penstock.core.rollout import Phase
 
 KUBECTL_ROLLOUT = "kubectl-rollout"
 """Field manager of `kubectl rollout pause|resume|restart`."""
@@ -60,7 +61,7 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
         outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
         return _answer(new, outcome)
     fields, foreign = _own_fields(old, new), _foreign(old, new)
-    outcome = (gated(old, new, fields, now) if old is not None and gating else None) or Outcome("Untouched", Draft())
+    outcome = (gated(old, new, fields, now) if old is not None and gating else None) or _noted(old, fields)
     if foreign:
         outcome = _without_foreign(old, outcome, fields)
     return _answer(new, outcome)
@@ -70,6 +71,20 @@ def _answer(new: Object, outcome: Outcome) -> Admission:
     patch = outcome.draft.operations(new)
     reason = "Untouched" if outcome.reason == "Guarded" and not patch else outcome.reason
     return Admission(patch, outcome.warnings, reason)
+
+
+def _orphan(old: Object | None) -> Record | None:
+    """A stored record that does not count, and whose saved fields the controller has still to put back."""
+    record = record_of(old)
+    return record if record and record.phase is not Phase.LEAVING else None
+
+
+def _noted(old: Object | None, fields: Fields) -> Outcome:
+    """Nothing to say; only, where the controller will put saved fields back, these shall be the user's last word."""
+    stored = _orphan(old)
+    if stored is None or stored.saved == fields:
+        return Outcome("Untouched", Draft())
+    return Outcome("Noted", Draft(annotations={keys.RECORD: encode(replace(stored, saved=fields))}))
 
 
 def _foreign(old: Object | None, new: Object) -> bool:
@@ -82,11 +97,11 @@ def _own_fields(old: Object | None, new: Object) -> Fields:
     """The user's own fields of a write outside any rollout.
 
     A backup taken during a hold brings the fields that were in force then; what it saved counts instead. So it is
-    for a stored record that has lost its label. `rollout undo` brings back a record that a ReplicaSet once copied,
+    for a stored record that does not count any more. `rollout undo` brings back a record that a ReplicaSet once copied,
     with fields that are as stored: these are the user's.
     """
     after = Fields.of(new)
-    stored = record_of(old)
+    stored = _orphan(old)
     if stored:
         return stored.saved.merged(Fields.of(old or {}), after)
     if not _foreign(old, new):

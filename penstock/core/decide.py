@@ -16,16 +16,13 @@ from penstock.core.plan import Plan, plan
 from penstock.core.reasons import Reason
 from penstock.core.record import Record, RecordError, decode, superseded
 from penstock.core.requests import requested
-from penstock.core.rollout import Phase
+from penstock.core.rollout import HELD, Phase
 from penstock.core.situation import Situation
 from penstock.core.units import AnnotationError
 from penstock.core.workloads import deployment as workload
 from penstock.core.workloads.deployment import POLL, patch, quiet
 
 Rule = Callable[[Situation], Decision | None]
-
-HELD = frozenset({Phase.PENDING, Phase.BRAKING, Phase.HOLDING, Phase.REJECTED})
-"""Phases in which `paused: true` is in force."""
 
 
 def decide(seen: Observation) -> Decision:

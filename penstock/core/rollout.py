@@ -60,6 +60,9 @@ TRANSITIONS: dict[Phase, dict[Event, Phase]] = {
 for _phase in Phase:
     TRANSITIONS[_phase][Event.RELEASED] = Phase.LEAVING  # the owner's word ends a rollout in every phase
 
+HELD = frozenset({Phase.PENDING, Phase.BRAKING, Phase.HOLDING, Phase.REJECTED})
+"""Phases in which `paused: true` is in force."""
+
 LABELS: dict[Phase, str] = {
     Phase.PENDING: "stepping",
     Phase.BRAKING: "stepping",

@@ -137,10 +137,14 @@ def window_settled(s: Situation) -> bool:
 
 
 def holding_fields(s: Situation) -> Fields:
-    """The fields of a hold: paused, the user's own values, but the clamped surge (changing it would resize)."""
+    """The fields of a hold: paused, the user's own values, but the clamped surge (changing it would resize).
+
+    Where the user has written a number, so do we: a percentage would pass it when the replicas grow (I3).
+    """
     saved, force = s.record.saved, s.deployment.fields
-    fields = Fields(ROLLING, force.surge, saved.unavailable, saved.min_ready, saved.deadline, paused=True)
-    if saved.type != ROLLING or (force.surge in (0, "0%") and saved.unavailable in (0, "0%", None)):
+    surge = s.in_force.surge if isinstance(saved.surge, int) and s.replicas else force.surge
+    fields = Fields(ROLLING, surge, saved.unavailable, saved.min_ready, saved.deadline, paused=True)
+    if saved.type != ROLLING or (surge in (0, "0%") and saved.unavailable in (0, "0%", None)):
         fields = replace(fields, unavailable=force.unavailable)
     if s.tight:
         fields = replace(fields, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE)
@@ -214,6 +218,8 @@ def retreating(s: Situation) -> Decision:
 
 
 def _retreated(s: Situation) -> Decision:
+    if not s.deployment.seen:
+        return quiet("waiting until the native controller has seen the pause: it may still act on an open window")
     if s.stable and s.stable.replicas != s.replicas and s.replicas > 0:
         return quiet("the stable version comes back to full size")
     cleared = clear_newer(s)
