@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import socket
+import sys
 
 import click
 import structlog
@@ -11,7 +12,7 @@ import structlog
 from certs.custody import keep
 from certs.protocol import TRUST_WAIT
 from penstock import __version__
-from penstock.kube import Client
+from penstock.kube import Client, LeaseLost, NotConfigured
 
 
 @click.command(context_settings={"auto_envvar_prefix": "PENSTOCK", "show_default": True})
@@ -31,7 +32,10 @@ def main(kubeconfig: str, namespace: str, webhook_names: str, identity: str, tru
         ]
     )
     names = [name.strip() for name in webhook_names.split(",") if name.strip()]
-    asyncio.run(_run(kubeconfig, namespace, names, identity, trust_wait))
+    try:
+        asyncio.run(_run(kubeconfig, namespace, names, identity, trust_wait))
+    except (NotConfigured, LeaseLost) as error:
+        sys.exit(f"penstock certs: {error}")
 
 
 async def _run(kubeconfig: str, namespace: str, names: list[str], identity: str, trust_wait: float) -> None:

@@ -44,7 +44,10 @@ class Webhook:
         """Until SIGTERM or SIGINT, and through the goodbye; a second signal cuts that short."""
         self._listen_to_signals()
         settings = self.settings
-        with bound(settings.bind_address, settings.port) as port:
+        with (
+            bound(settings.bind_address, settings.port) as port,
+            bound(settings.bind_address, settings.metrics_port) as metrics_port,
+        ):
             async with (
                 Client.connect(settings.kubeconfig or None, user_agent=f"penstock-webhook/{__version__}") as client,
                 asyncio.TaskGroup() as group,
@@ -52,7 +55,7 @@ class Webhook:
                 following = group.create_task(self._follow(client).run())
                 measured = Listener(telemetry_app(self.telemetry, self.ready))
                 if settings.metrics_port:
-                    group.create_task(measured.serve([bound(settings.bind_address, settings.metrics_port)]))
+                    group.create_task(measured.serve([metrics_port]))
                 if await self._certified():
                     await self._serve(port)
                 measured.should_exit = True

@@ -39,7 +39,7 @@ def options(function: Function) -> Function:
     for field in reversed(msgspec.structs.fields(Settings)):
         notes = [note.description for note in field.type.__metadata__ if note.description]
         flag = "--" + field.name.replace("_", "-")
-        kind: dict[str, Any] = {"is_flag": True} if isinstance(field.default, bool) else {"type": str}
+        kind: dict[str, Any] = {"is_flag": True} if isinstance(field.default, bool) else {"type": type(field.default)}
         function = click.option(flag, default=field.default, help=notes[0], **kind)(function)
     return function
 
