@@ -18,6 +18,8 @@ def headline(f: Forecast) -> str:
     """What a change of the pod template does."""
     if f.admission.reason == "PausedByUser":
         return "A change of its pod template waits until its own pause is lifted."
+    if f.replicas == 0:
+        return "A change of its pod template takes effect when it is scaled up, for all pods at once."
     if not f.stages:
         whom = "its only pod" if f.replicas == 1 else f"all {counted(f.replicas, 'pod')}"
         return f"A change of its pod template goes to {whom} at once."

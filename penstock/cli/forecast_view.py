@@ -25,23 +25,20 @@ ENDLESS = 1_000_000
 
 def render(f: Forecast) -> RenderableType:
     """The whole forecast of one Deployment."""
-    parts: list[RenderableType] = [_title(f), plain(headline(f))]
+    parts: list[RenderableType] = [plain(_size(f)), plain(headline(f))]
     if f.stages:
-        parts += [Text(), _steps(f)]
-    if f.first and f.stages:
-        parts += [Text(), plain(f"The first you read of it: {f.first}")]
+        parts += [Text(), _steps(f), Text(), plain(f"The first you read of it: {f.first}")]
     parts += [plain(f"Warning: {sentence}", "yellow") for sentence in cautions(f)]
-    return Group(parts[0], Padding(Group(*parts[1:], Text(), *_changes(f)), (0, 0, 1, 2)))
+    body = Group(*parts, Text(), *_changes(f))
+    return Group(plain(f"Deployment {f.namespace}/{f.name}", "bold"), Padding(body, (0, 0, 1, 2)))
 
 
-def _title(f: Forecast) -> Text:
+def _size(f: Forecast) -> str:
     fields = Fields.of(f.manifest)
-    strategy = f"strategy {fields.type}"
-    if f.gated:
-        strategy = f"maxSurge {_amount(fields.surge, f.limits.surge)}, maxUnavailable "
-        strategy += _amount(fields.unavailable, f.limits.unavailable)
-    text = f"Deployment {f.namespace}/{f.name}: {counted(f.replicas, 'replica')}, {strategy}"
-    return plain(text, "bold")
+    if not f.gated:
+        return f"{counted(f.replicas, 'replica')}, strategy {fields.type}"
+    surge, unavailable = _amount(fields.surge, f.limits.surge), _amount(fields.unavailable, f.limits.unavailable)
+    return f"{counted(f.replicas, 'replica')}, maxSurge {surge}, maxUnavailable {unavailable}"
 
 
 def _amount(written: Any, pods: int) -> str:
@@ -85,7 +82,7 @@ def _changes(f: Forecast) -> Iterator[RenderableType]:
     yield plain("When the template changes, it is admitted as (-o yaml shows all of it):")
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in lines:
-        yield plain("  " + line, colours.get(line[:1], ""))
+        yield plain("  " + line, colours.get(line[:1], ""), no_wrap=True, overflow="ellipsis")
 
 
 def _diff(manifest: Object, admitted: Object) -> Iterator[str]:
@@ -101,7 +98,7 @@ def _shortened(obj: Object) -> Object:
     notes = dict(obj["metadata"].get("annotations") or {})
     if keys.RECORD not in notes:
         return obj
-    notes[keys.RECORD] = f"({len(notes[keys.RECORD])} characters)"
+    notes[keys.RECORD] = "(the state of the rollout)"
     return {**obj, "metadata": {**obj["metadata"], "annotations": notes}}
 
 

@@ -16,6 +16,7 @@ from penstock.core.decide import decide, situation
 from penstock.core.decision import Decision
 from penstock.core.guard import record_of
 from penstock.core.observation import Pod
+from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 
@@ -101,7 +102,7 @@ def progress(sight: Sight) -> Progress | None:
     seen, decision = sight.seen, decide(sight.seen)
     s = situation(seen, record)
     ahead, exposure = outlook(s), s.exposure(record.step) if record.step else None
-    reason, message = _said(sight, decision)
+    reason, message = _said(sight, record, decision)
     return Progress(
         namespace=seen.deployment.namespace,
         name=seen.deployment.name,
@@ -130,8 +131,10 @@ def progress(sight: Sight) -> Progress | None:
     )
 
 
-def _said(sight: Sight, decision: Decision) -> tuple[str, str]:
+def _said(sight: Sight, record: Record, decision: Decision) -> tuple[str, str]:
     said = sight.condition
+    if record.step == 0 and not record.failed:
+        said = None  # of a rollout that has just begun nothing was said yet, it is the former one's condition
     return (said.reason, said.message) if said else (decision.reason, decision.message)
 
 

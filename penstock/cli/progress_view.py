@@ -22,8 +22,8 @@ from penstock.core.rollout import Phase
 
 View = Progress | Idle | Overview
 
-DOTS = 50
-"""Where there are more pods, a dot stands for several."""
+DOTS = 30
+"""Where a version has more pods, a dot stands for several; in all rows for as many, so that they can be compared."""
 
 NEW, OLD, UNREADY = "●", "○", "✕"
 COLOURS = {Phase.REJECTED: "red", Phase.RETREATING: "red", Phase.FINISHING: "green"}
@@ -66,10 +66,12 @@ def _progress(p: Progress) -> RenderableType:
     title = plain(f"{p.namespace}/{p.name}: {p.where}", "bold " + COLOURS.get(p.phase, ""))
     grid = _grid()
     grid.add_row("version", plain(_versions(p)))
-    grid.add_row("new", _pods(p.new, NEW, "green", f"{_of(p.new, p.replicas)}, {p.allowed} allowed"))
-    grid.add_row("old", _pods(p.old, OLD, "blue", _of(p.old, p.replicas)))
+    share = max(1, *(-(-pods.total // DOTS) for pods in (p.new, p.old, p.other)))
+    scale = f" (a dot is {share} pods)" if share > 1 else ""
+    grid.add_row("new", _pods(p.new, share, NEW, "green", f"{_of(p.new, p.replicas)}, {p.allowed} allowed"))
+    grid.add_row("old", _pods(p.old, share, OLD, "blue", _of(p.old, p.replicas) + scale))
     if p.other.total:
-        grid.add_row("other", _pods(p.other, OLD, "magenta", f"{_counts(p.other)} of versions between"))
+        grid.add_row("other", _pods(p.other, share, OLD, "magenta", f"{_counts(p.other)} of versions between"))
     left = _left(p)
     if left:
         grid.add_row("time", plain(left))
@@ -92,12 +94,10 @@ def _versions(p: Progress) -> str:
     return f"{revisions}; {', '.join(p.changes) or 'same pod template'}"
 
 
-def _pods(pods: Pods, dot: str, colour: str, words: str) -> Text:
-    share = max(1, -(-pods.total // DOTS))
+def _pods(pods: Pods, share: int, dot: str, colour: str, words: str) -> Text:
     ready, unready = -(-pods.ready // share), -(-pods.unready // share)
     text = Text(dot * ready, style=colour).append(UNREADY * unready, style="red")
-    scale = f" (a dot is {share} pods)" if share > 1 else ""
-    return text.append(f"{'  ' if pods.total else ''}{words}{scale}", style="default")
+    return text.append(f"{'  ' if pods.total else ''}{words}", style="default")
 
 
 def _left(p: Progress) -> str:

@@ -147,18 +147,25 @@ async def silence(client: Client, namespace: str) -> str:
         leases = (await client.get(objects.leases(SYSTEM)))["items"]
     except ApiError:
         return ""
+    return unattended(leases, namespace, time.time())
+
+
+def unattended(leases: Iterable[Object], namespace: str, now: float) -> str:
+    """The same, from the leases there are."""
     mine = [lease for lease in leases if _looks_after(objects.name(lease), namespace)]
     if not mine:
         return f"nothing moves on, no controller has ever run here (no Lease {LEASE} in {SYSTEM})"
-    renewed = max(objects.moment(objects.at(lease, "spec", "renewTime")) or 0.0 for lease in mine)
-    held = any(objects.at(lease, "spec", "holderIdentity") for lease in mine)
-    if held and time.time() - renewed < SILENT:
+    held = [lease for lease in mine if objects.at(lease, "spec", "holderIdentity")]
+    if any(now - _renewed(lease) < SILENT for lease in held):
         return ""
-    return (
-        f"nothing moves on, no controller is at work{f', the last one was seen at {clock(renewed)}' if renewed else ''}"
-    )
+    last = max(map(_renewed, mine))
+    return f"nothing moves on, no controller is at work{f', the last one was seen at {clock(last)}' if last else ''}"
+
+
+def _renewed(lease: Object) -> float:
+    return objects.moment(objects.at(lease, "spec", "renewTime")) or 0.0
 
 
 def _looks_after(lease: str, namespace: str) -> bool:
     """One controller for all, or one whose lease names its namespaces, joined by `-`."""
-    return lease == LEASE or namespace in lease.removeprefix(LEASE)
+    return lease == LEASE or f"-{namespace}-" in f"{lease.removeprefix(LEASE)}-"

@@ -4,7 +4,6 @@ They write one annotation, which anyone may who may update the Deployment; the c
 came back with nothing would leave the person guessing, and each waits until its request was taken up.
 """
 
-import asyncio
 import sys
 from typing import TYPE_CHECKING
 
@@ -139,6 +138,8 @@ async def write(client: "Client", asked: "Petition") -> "Petition":
 
 async def answer(client: "Client", asked: "Petition") -> str:
     """Wait until the controller has taken the request up, then say what it did and what follows."""
+    import asyncio
+
     from penstock.cli.outlook import outlook
     from penstock.cli.petition import done, taken_up
     from penstock.cli.reading import silence, told, workload

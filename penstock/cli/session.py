@@ -3,7 +3,6 @@
 `kubernetes` and aiohttp take a second to import, so nothing of them is touched before a command needs a cluster.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -23,6 +22,8 @@ AGENT = f"penstock-cli/{__version__}"
 
 def run(work: Work[T]) -> T:
     """Run `work` to its end; errors are told by the group (main.py), Ctrl-C by click."""
+    import asyncio
+
     from penstock.kube import Client
 
     chosen = settings()
