@@ -60,6 +60,11 @@ class Climb:
     step: int = 0
     whole: float | None = None
     scaled: bool = False
+    """The replicas have changed: until it starts anew, only the record says what the step means."""
+    kept: bool = False
+    """A change of size has removed all its pods; the steps that were passed remain so, and it goes on from there."""
+    passed: bool = False
+    """Every step has been stayed at, so the rest may follow."""
 
 
 def levels(deployment: Deployment) -> list[int]:
@@ -113,7 +118,8 @@ class Judge:
         self.extremes.events += 1
         match event.object:
             case Deployment():
-                self._declared(before)
+                self._declared(event.at, before)
+                self._finished(index, event.at, before)
             case ReplicaSet() as rs if not event.deleted:
                 now = self.state.declared_pods(rs.version)
                 if now > counts.get(rs.version, 0):
@@ -125,7 +131,7 @@ class Judge:
         self._ready(index)
         self._whole(event.at)
 
-    def _declared(self, before: Deployment | None) -> None:
+    def _declared(self, at: float, before: Deployment | None) -> None:
         """A write to the Deployment: what is declared, what is stable, what the record allows."""
         now = self.state.deployment
         if now is None:
@@ -139,9 +145,36 @@ class Judge:
         if self._climb is None or (self._climb.version != now.version and now.version != self._stable):
             self._climb = Climb(now.version)
         if before and before.replicas != now.replicas:
+            if self._climb.whole is not None and at - self._climb.whole >= stay(now) - TRUNCATED:
+                self._climb.step += 1  # passed, whatever becomes of its pods now
             self._climb.scaled = True
         if now.grant is None:
             self._climb.scaled = False
+            self._climb.step = min(self._climb.step, len(levels(now)))
+
+    def _finished(self, index: int, at: float, before: Deployment | None) -> None:
+        """I5: the last step is left by the write that ends the stepping, not by the pods that come of it."""
+        now, climb = self.state.deployment, self._climb
+        if now is None or climb is None or now.grant is None or now.image in self.excuses.free:
+            return
+        if now.grant.phase != "Finishing":
+            climb.passed = climb.passed and now.grant.ends
+        elif before is None or before.grant is None or before.grant.phase != "Finishing":
+            steps = levels(now)
+            if not climb.scaled and climb.step < len(steps) - 1:
+                self._broken("I5", f"finished at step {climb.step} of {steps}", index)
+            elif not climb.scaled and climb.step:
+                self._stayed(index, at, now)
+            climb.passed = True
+
+    def _stayed(self, index: int, at: float, deployment: Deployment) -> None:
+        climb = self._climb
+        assert climb
+        stayed = at - climb.whole if climb.whole is not None else None
+        if stayed is None or stayed < stay(deployment) - TRUNCATED:
+            lasted = "without all of its pods being Ready" if stayed is None else f"after {stayed:.1f} s"
+            message = f"step {climb.step} of {levels(deployment)} was left {lasted}; it lasts {deployment.plan[1]}"
+            self._broken("I5", message, index)
 
     def _grown(self, index: int, at: float, rs: ReplicaSet, pods: int) -> None:
         """I2: a version got more pods."""
@@ -164,17 +197,13 @@ class Judge:
     def _climbed(self, index: int, at: float, deployment: Deployment, rs: ReplicaSet, pods: int) -> None:
         """I2 and I5 by the user's own annotations."""
         climb = self._climb
-        if climb is None or climb.version != rs.version or climb.scaled:
+        if climb is None or climb.version != rs.version or climb.scaled or climb.passed:
             return
         steps = levels(deployment)
         if climb.step and pods <= steps[climb.step - 1]:
             return
         if climb.step:
-            stayed = at - climb.whole if climb.whole is not None else None
-            if stayed is None or stayed < stay(deployment) - TRUNCATED:
-                lasted = "without all of its pods being Ready" if stayed is None else f"after {stayed:.1f} s"
-                message = f"step {climb.step} of {steps} was left {lasted}; it lasts {deployment.plan[1]}"
-                self._broken("I5", message, index)
+            self._stayed(index, at, deployment)
         climb.step, climb.whole = min(climb.step + 1, len(steps)), None
         if pods > steps[climb.step - 1]:
             message = f"{pods} pods of {rs.image} by spec, step {climb.step} of {steps} allows {steps[climb.step - 1]}"
@@ -183,14 +212,27 @@ class Judge:
     def _whole(self, at: float) -> None:
         """Since when all pods of the present step are Ready."""
         climb, deployment = self._climb, self.state.deployment
-        if climb is None or deployment is None or climb.scaled:
+        if climb is None or deployment is None:
             return
         if self.state.declared_pods(climb.version) == 0:
-            climb.step, climb.whole = 0, None
-        elif climb.step:
+            climb.whole = None
+            if not climb.scaled and not climb.kept:
+                climb.step = 0
+            elif climb.scaled and self._anew(deployment):
+                climb.scaled, climb.kept = False, True
+                climb.step = min(climb.step, len(levels(deployment)))
+        else:
+            climb.kept = False
+        if climb.step and not climb.scaled and not climb.kept:
             ready = sum(pod.ready for pod in self.state.living(climb.version))
             enough = ready >= levels(deployment)[climb.step - 1]
             climb.whole = (at if climb.whole is None else climb.whole) if enough else None
+
+    def _anew(self, deployment: Deployment) -> bool:
+        """Nothing that was opened for another number of replicas is still under way."""
+        grant = deployment.grant
+        seen = len(self.state.replicas) == 1
+        return seen and (grant is None or grant.target == 0 or grant.replicas == deployment.replicas)
 
     def _total(self, index: int) -> None:
         """I3: there are more pods in all, by spec."""

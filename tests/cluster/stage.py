@@ -96,7 +96,11 @@ class Stage:
             return outcome
 
         print(f"\n{'scenario':<66}{'':<8}{'time':>7}{'new':>6}{'ready':>10}{'total':>10}{'events':>8}")
-        outcomes = await asyncio.gather(*(placed(*item) for item in scenarios.items()))
+        ended = await asyncio.gather(*(placed(*item) for item in scenarios.items()), return_exceptions=True)
+        outcomes = [outcome for outcome in ended if isinstance(outcome, Outcome)]
+        for error in ended:
+            if isinstance(error, BaseException):  # of the tests' own machinery
+                raise error
         failures = [outcome for outcome in outcomes if outcome.failure]
         if failures:
             shown = "\n\n".join(f"--- {o.name}\n{o.failure}" for o in failures)

@@ -127,6 +127,14 @@ def test_a_step_left_early_breaks_i5() -> None:
     assert early.judged() == ["I5: step 1 of [1, 5, 10] was left after 0.5 s; it lasts 2s..10s"]
 
 
+def test_the_last_step_is_left_by_the_write_that_finishes() -> None:
+    """Whatever the native controller then does, the decision was made there; it needs every step, and its time."""
+    early = stepped(stepped(Story().release(), 1, 1).wait(2), 5, 2).wait(0.5).release(5, "Finishing", 2)
+    assert early.judged() == ["I5: step 2 of [1, 5, 10] was left after 0.5 s; it lasts 2s..10s"]
+    skipped = stepped(Story().release(), 1, 1).wait(2).release(1, "Finishing", 1)
+    assert skipped.judged() == ["I5: finished at step 1 of [1, 5, 10]"]
+
+
 def test_a_step_left_while_its_pods_are_not_ready_breaks_i5() -> None:
     """Time alone passes no step."""
     story = Story().release(1, "Opening", 1).size(NEW, 1).pods(NEW, 1, ready=False).wait(60)

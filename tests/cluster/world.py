@@ -128,6 +128,11 @@ class World:
         return self.recorder.live
 
     @property
+    def size(self) -> int:
+        """spec.replicas."""
+        return int(self.deployment["spec"]["replicas"])
+
+    @property
     def grant(self) -> Grant | None:
         """The record."""
         deployment = self.state.deployment
@@ -176,6 +181,10 @@ class World:
             raise Late(
                 f"{self.namespace}: not {what} within {patience:.0f} s\n{self.recorder.report().tail()}"
             ) from None
+
+    async def until_size(self, replicas: int) -> None:
+        """Wait until it is heard of."""
+        await self.until(f"of {replicas} replicas", lambda: self.size == replicas)
 
     async def until_promoted(self, version: str, patience: float = PATIENCE) -> None:
         """Wait until a version runs alone and nothing of the rollout is left."""

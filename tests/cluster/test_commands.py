@@ -1,0 +1,138 @@
+"""The command line against the real control plane: what a person types, and what it then does.
+
+As processes of their own, without a terminal, as in a pipeline.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.cluster.cluster import ROOT, Output, ran
+from tests.cluster.stage import Stage
+from tests.cluster.workload import Workload
+from tests.cluster.world import World
+
+pytestmark = pytest.mark.cluster
+
+PENSTOCK = "import penstock.cli.main as m; m.main()"
+"""As the entry point does; which `penstock` is on PATH is not for a test to rely on."""
+
+APPROVED = Workload(notes={"penstock.dev/approve": "each"})
+
+
+def typed(here: World) -> Callable[..., Awaitable[Output]]:
+    """`penstock …` in this world's namespace."""
+
+    async def penstock(*arguments: str) -> Output:
+        common = ("--kubeconfig", str(here.cluster.kubeconfig), "-n", here.namespace)
+        return await ran(sys.executable, "-c", PENSTOCK, *common, *arguments)
+
+    return penstock
+
+
+async def started(here: World, workload: Workload) -> None:
+    """A release is held at its first step."""
+    await here.start_controller()
+    await here.create(workload.manifest())
+    await here.release(workload, "2")
+    await here.until("at step 1", lambda: here.holding(1))
+
+
+async def awaited(here: World, step: int) -> None:
+    """The step has been judged, and a person is asked."""
+    await here.until(f"at step {step}", lambda: here.holding(step))
+    conditions = "AwaitingApproval"
+    await here.until("awaiting approval", lambda: conditions in str(here.deployment["status"].get("conditions")))
+
+
+async def approved_to_the_end(here: World) -> None:
+    """Each step waits for a yes; the last one promotes."""
+    penstock = typed(here)
+    await started(here, APPROVED)
+    for step, following in ((1, "step 2: 5 of 10 pods"), (2, "all 10 pods get the new version")):
+        await awaited(here, step)
+        shown = json.loads((await penstock("status", "web", "-o", "json")).out)
+        assert (shown["step"], shown["reason"], shown["new"]["ready"]) == (step, "AwaitingApproval", (2, 5)[step - 1])
+        assert shown["next"] == f"{following}, after penstock approve web -n {here.namespace}"
+        answer = await penstock("approve", "web", "--yes")
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.out.startswith(f"{here.namespace}/web: approved; next: ")
+    await here.until_promoted("2")
+    idle = await penstock("status", "web")
+    assert idle.out.startswith(f"{here.namespace}/web: no active rollout\nscope   opted in\n")
+    assert "StepOpened: step 1 of 2: 2 of 10 pods get the new version" in idle.out
+    late = await penstock("approve", "deploy/web", "--yes")
+    assert (late.code, late.err.splitlines()[0]) == (1, f"Error: Deployment {here.namespace}/web has no active rollout")
+
+
+async def aborted_and_tried_again(here: World) -> None:
+    """A person takes it back, then has another try at a later step."""
+    penstock = typed(here)
+    await started(here, APPROVED)
+    answer = await penstock("abort", "web", "-y")
+    assert (answer.code, answer.err) == (0, "")
+    assert answer.out.startswith(f"{here.namespace}/web: the release is being taken back; next: ")
+    await here.until_rejected()
+    again = await penstock("abort", "web", "-y")
+    assert (again.code, again.out) == (1, "")
+    assert again.err.startswith("Error: the release is taken back already; ")
+    assert "taken back" in (await penstock("status")).out
+    assert (await penstock("retry", "web", "-y")).out.startswith(f"{here.namespace}/web: another try begins; next: ")
+    await here.until("at step 1 again", lambda: here.holding(1))
+    assert (await penstock("skip-to", "web", "50%", "-y")).out.startswith(f"{here.namespace}/web: going on; next: ")
+    await awaited(here, 2)
+
+
+async def asked_without_a_controller(here: World) -> None:
+    """The request stands, and is carried out when a controller comes back."""
+    penstock = typed(here)
+    await started(here, APPROVED)
+    here.kill_controller()
+    answer = await penstock("abort", "web", "--yes")
+    assert (answer.code, answer.out) == (1, "")
+    assert answer.err.startswith("Error: asked, but nobody has taken it up within 10 s")
+    assert len(answer.err.splitlines()) == 2
+    assert (await penstock("abort", "web", "--yes", "--no-wait")).code == 0
+    await here.start_controller()
+    await here.until_rejected()
+
+
+async def watched(here: World) -> None:
+    """Lines for each change, and Ctrl-C ends it in silence."""
+    workload = Workload()
+    await here.start_controller()
+    await here.create(workload.manifest())
+    arguments = ("--kubeconfig", str(here.cluster.kubeconfig), "status", "web", "-n", here.namespace, "--watch")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", PENSTOCK, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
+    )  # fmt: skip
+    assert process.stdout
+    lines = [(await asyncio.wait_for(process.stdout.readline(), 60)).decode()]
+    await here.release(workload, "2")
+    await here.until_promoted("2")
+    while "no active rollout" not in lines[-1] or len(lines) == 1:
+        lines.append((await asyncio.wait_for(process.stdout.readline(), 60)).decode())
+    process.send_signal(signal.SIGINT)
+    rest, errors = await process.communicate()
+    assert (process.returncode, rest, errors) == (0, b"", b"")
+    story = "".join(lines)
+    for part in ("at step 1 of 2, new 2", "at step 2 of 2, new 5", "finishing, new 10"):
+        assert part in story
+
+
+async def test_what_a_person_types_is_what_happens(stage: Stage) -> None:
+    """Every sentence of the command line, where it is true."""
+    await stage.play(
+        {
+            "approve each step": approved_to_the_end,
+            "abort, retry, skip-to": aborted_and_tried_again,
+            "abort without a controller": asked_without_a_controller,
+            "status --watch": watched,
+        }
+    )

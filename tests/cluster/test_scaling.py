@@ -1,0 +1,120 @@
+"""The number of replicas changes while a rollout runs, in every phase, as an autoscaler changes it: without asking.
+
+The native controller scales both versions in proportion. The share stays, rounded by one pod at most; what rounding
+or a way through zero brings beyond that is taken back.
+"""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from tests.cluster.ends import restored
+from tests.cluster.stage import Scenario, Stage
+from tests.cluster.workload import Workload
+from tests.cluster.world import World
+
+pytestmark = pytest.mark.cluster
+
+Moment = Callable[[World], Awaitable[None]]
+
+STEPS = "20%, 50%"
+SLOW = "4s..60s"
+
+
+async def at_rest(here: World) -> None:
+    """Before anything begins."""
+
+
+def in_phase(phase: str, step: int = 1) -> Moment:
+    """The record has just come to this phase."""
+
+    async def moment(here: World) -> None:
+        def come() -> bool:
+            grant = here.grant
+            return grant is not None and (grant.phase, grant.step) >= (phase, step) and grant.phase == phase
+
+        await here.until(f"{phase} {step}", come)
+
+    return moment
+
+
+async def held(here: World) -> None:
+    """The first step is complete and is being judged."""
+    await here.until("holding", lambda: here.holding(1))
+
+
+GOOD: dict[str, Moment] = {
+    "Pending": in_phase("Pending", 0),
+    "Opening": in_phase("Opening"),
+    "Holding": held,
+    "Braking": in_phase("Braking", 2),
+    "Opening 2": in_phase("Opening", 2),
+    "Finishing": in_phase("Finishing", 1),
+}
+BAD: dict[str, Moment] = {"Retreating": in_phase("Retreating", 0), "Rejected": in_phase("Rejected", 0)}
+
+
+async def scale(here: World, *sizes: int) -> None:
+    """To each size, with time at zero for the controller to see it."""
+    for size in sizes:
+        await here.scale(size)
+        await here.until_size(size)
+        if size == 0:
+            await here.until("empty", lambda: here.state.total == 0 and not here.state.pods)
+            await here.silence(2)
+
+
+def scaled(moment: Moment, sizes: tuple[int, ...], *, good: bool = True, surge: int | str = "25%") -> Scenario:
+    """A rollout from `sizes[0]` replicas, scaled to the others at `moment`."""
+
+    async def scenario(here: World) -> None:
+        workload = Workload(sizes[0], surge, "25%" if surge != 1 else 0, STEPS, SLOW)
+        await here.start_controller()
+        await here.create(workload.manifest())
+        if good:
+            await here.release(workload, "2")
+        else:
+            here.recorder.failing.add("app:2")
+            await here.release(workload, "2", "crash-loop", after="300ms", back_off="300ms")
+        await moment(here)
+        await scale(here, *sizes[1:])
+        if good:
+            await here.until_promoted("2")
+            await restored(here)
+        else:
+            await here.until_rejected()
+            assert here.pods("2") == 0
+        assert here.state.total == sizes[-1]
+
+    return scenario
+
+
+def table(sizes: tuple[int, ...], surge: int | str = "25%") -> dict[str, Scenario]:
+    """One change of size in every phase that there is at the first size: one pod has one step."""
+    good = {phase: m for phase, m in GOOD.items() if sizes[0] > 2 or phase not in ("Braking", "Opening 2")}
+    name = f"{' → '.join(map(str, sizes))}, surge {surge}, while"
+    found = {f"{name} {phase}": scaled(moment, sizes, surge=surge) for phase, moment in good.items()}
+    return found | {f"{name} {phase}": scaled(m, sizes, good=False, surge=surge) for phase, m in BAD.items()}
+
+
+async def test_scaling_to_zero_and_back_does_not_promote_the_new_version(stage: Stage) -> None:
+    """From zero the native controller fills the newest ReplicaSet; it must not be there any more."""
+    await stage.play(table((10, 0, 10)), width=12)
+
+
+async def test_scaling_from_one_to_ten_keeps_the_steps(stage: Stage) -> None:
+    """One new pod of one may become six of ten; that is taken back, and the step opened anew."""
+    await stage.play(table((1, 10)), width=12)
+
+
+async def test_scaling_from_ten_to_one_keeps_the_steps(stage: Stage) -> None:
+    """Rounding may leave nothing of the old version; the stable one comes back."""
+    await stage.play(table((10, 1)), width=12)
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("surge", ["25%", 1, "100%"])
+async def test_scaling_up_and_down_in_every_phase_of_every_strategy(stage: Stage, surge: int | str) -> None:
+    """Pairs of sizes whose proportions round in both directions."""
+    for sizes in ((10, 20), (10, 5), (4, 6), (20, 3), (3, 2), (10, 30, 5), (2, 10), (10, 0, 3)):
+        await stage.play(table(sizes, surge=surge), width=12)
