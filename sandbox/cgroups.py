@@ -23,15 +23,30 @@ def name(identity: str) -> str:
 
 
 def create(identity: str, nodes: int) -> None:
-    """A kubelet wants its root group to be there in every hierarchy."""
+    """A kubelet wants its root group to be there in every hierarchy, with version 2 with all controllers."""
     for hierarchy in hierarchies():
         for node in range(1, nodes + 1):
             (hierarchy / name(identity) / f"node-{node}").mkdir(parents=True, exist_ok=True)
+    if unified():
+        for group in (ROOT, ROOT / name(identity)):
+            _delegate(group)
+
+
+def unified() -> bool:
+    """Whether this machine has control groups of version 2 only."""
+    return (ROOT / "cgroup.controllers").exists()
+
+
+def _delegate(group: Path) -> None:
+    """Let the groups below have the controllers; at the root systemd has done it already."""
+    for controller in (group / "cgroup.controllers").read_text().split():
+        with suppress(OSError):  # one that the kubelet does not need may be refused
+            (group / "cgroup.subtree_control").write_text(f"+{controller}")
 
 
 def hierarchies() -> list[Path]:
     """The roots of all hierarchies: one with version 2, one per controller with version 1."""
-    if (ROOT / "cgroup.controllers").exists():
+    if unified():
         return [ROOT]
     return [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
 

@@ -75,7 +75,7 @@ class Base:
 
     def run(self, arguments: list[str], **variables: str) -> None:
         """Run the image's Python here: through its own loader, so that it needs no chroot and no root."""
-        (loader,) = self.root.glob("lib*/ld-linux-*")
+        loader = next(self.root.glob("lib*/ld-linux-*"))
         libraries = [path for top in ("lib", "usr/lib") for path in self.root.glob(f"{top}/*-linux-gnu")]
         python = self.root / "usr" / "bin" / f"python{self.version}"
         done = subprocess.run(
@@ -104,6 +104,9 @@ def _make(into: Path) -> None:
     for package in packages.glob("*.deb"):
         subprocess.run(["dpkg", "-x", package, root], check=True)
     shutil.rmtree(packages)
+    for name in ("lib", "lib64"):  # links that newer releases have in another package
+        if (root / "usr" / name).exists() and not (root / name).exists():
+            (root / name).symlink_to(f"usr/{name}")
     for pattern in UNUSED:
         for path in root.glob(pattern):
             shutil.rmtree(path)

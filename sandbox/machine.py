@@ -59,7 +59,12 @@ class Machine:
             cgroups.create(self.state.identity, len(self._real_nodes))
             for node in self._real_nodes:
                 settings.write(self.directory, self.state, node)
+            pause.write(self._pause)
             image.write(self._image)
+
+    @property
+    def _pause(self) -> Path:
+        return self.directory.configuration / "pause.tar"
 
     @property
     def _image(self) -> Path:
@@ -80,7 +85,7 @@ class Machine:
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
         self._start(each for each in native if each.name in early)
         with ThreadPoolExecutor() as threads:
-            loaded = [threads.submit(self._load, node, [pause.image(), self._image]) for node in empty]
+            loaded = [threads.submit(self._load, node, [self._pause, self._image]) for node in empty]
             rendered = threads.submit(manifests.render, Path(self.state.binaries) / "kubectl")
             self._wait(each for each in native if each.name == "kube-apiserver")
             self._start(native)

@@ -30,7 +30,9 @@ class Spec:
     def words(self) -> str:
         """The kind of cluster, for people."""
         kinds = [(self.real_nodes, "real"), (self.simulated_nodes, "simulated")]
-        return " and ".join(f"{count} {kind} node{'s' * (count > 1)}" for count, kind in kinds if count)
+        nodes = " and ".join(f"{count} {kind} node{'s' * (count > 1)}" for count, kind in kinds if count)
+        rate = f", kube-api-qps {self.kube_api_qps}" if self.kube_api_qps else ""
+        return f"{nodes} with{'' if self.penstock else 'out'} Penstock{rate}"
 
 
 @dataclass(frozen=True)

@@ -39,11 +39,8 @@ def test_up_with_another_kind_of_cluster_is_refused(simulated: Sandbox) -> None:
     """Neither silently keeping the old one nor silently destroying it would be what was asked for."""
     other = command(simulated.directory, "up", "--simulated-nodes", "3", "--without-penstock")
 
-    assert other.returncode == 1
-    assert (
-        other.stderr
-        == f"sandbox: {simulated.directory} has a running cluster of 2 simulated nodes; take it down first\n"
-    )
+    running = f"{simulated.directory} has a running cluster of 2 simulated nodes without Penstock"
+    assert (other.returncode, other.stderr) == (1, f"sandbox: {running}; take it down first\n")
 
 
 def test_a_killed_component_stays_dead_until_it_is_restarted(simulated: Sandbox) -> None:
