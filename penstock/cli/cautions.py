@@ -11,6 +11,7 @@ from collections.abc import Callable
 from penstock.cli.forecast import Forecast
 from penstock.cli.text import counted, listed
 from penstock.core import keys
+from penstock.core.guard import label
 from penstock.core.units import print_duration
 
 
@@ -41,7 +42,7 @@ Question = Callable[[Forecast], str | None]
 def _not_opted_in(f: Forecast) -> str | None:
     if f.opted_in is not False:
         return None
-    if f.manifest["metadata"].get("labels", {}).get(keys.ENABLED) == "false":
+    if label(f.manifest, keys.ENABLED) == "false":
         return f'opted out by its own label {keys.ENABLED}: "false"; a change goes to all pods at once'
     return (
         f"namespace {f.namespace} is not opted in, a change goes to all pods at once; what is shown here comes true "

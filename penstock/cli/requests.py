@@ -15,6 +15,7 @@ from penstock.cli.session import run
 
 if TYPE_CHECKING:
     from penstock.cli.petition import Petition
+    from penstock.cli.reading import Sight
     from penstock.kube import Client
 
 PATIENCE = 10.0
@@ -138,33 +139,40 @@ async def write(client: "Client", asked: "Petition") -> "Petition":
 
 async def answer(client: "Client", asked: "Petition") -> str:
     """Wait until the controller has taken the request up, then say what it did and what follows."""
-    import asyncio
-
     from penstock.cli.outlook import outlook
-    from penstock.cli.petition import done, taken_up
-    from penstock.cli.reading import silence, told, workload
+    from penstock.cli.petition import done
+    from penstock.cli.reading import told
     from penstock.core.decide import situation
     from penstock.core.guard import record_of
     from penstock.core.reasons import Reason
 
-    d = asked.sight.seen.deployment
-    loop = asyncio.get_running_loop()
-    end = loop.time() + PATIENCE
-    sight = await workload(client, d.namespace, d.name)
-    while not taken_up(sight.obj, asked):
-        if loop.time() > end:
-            silent = await silence(client, d.namespace)
-            raise Refusal(
-                f"asked, but nobody has taken it up within {PATIENCE:.0f} s{f': {silent}' if silent else ''}; "
-                "the request stands and is answered when a controller runs",
-                "look at it: kubectl get deployments,pods -n penstock-system",
-            )
-        await asyncio.sleep(PAUSE)
-        sight = await workload(client, d.namespace, d.name)
-    record = record_of(sight.obj)
+    sight = await taken(client, asked)
+    record, d = record_of(sight.obj), sight.seen.deployment
     if not done(asked, record):
         ignored = [e.message for e in await told(client, sight.obj) if e.reason == Reason.REQUEST_IGNORED]
         why = ignored[0] if ignored else "the rollout has moved on meanwhile"
         raise Refusal(why, f"where it stands: penstock status {d.name} -n {d.namespace}")
     follows = outlook(situation(sight.seen, record)).sentence if record else "the rollout is over"
     return f"{DONE[asked.do]}; next: {follows}"
+
+
+async def taken(client: "Client", asked: "Petition") -> "Sight":
+    """What is seen once the request is no longer there; Refusal where nobody takes it up."""
+    import asyncio
+
+    from penstock.cli.petition import taken_up
+    from penstock.cli.reading import workload
+
+    d = asked.sight.seen.deployment
+    loop = asyncio.get_running_loop()
+    end = loop.time() + PATIENCE
+    while loop.time() < end:
+        sight = await workload(client, d.namespace, d.name)
+        if taken_up(sight.obj, asked):
+            return sight
+        await asyncio.sleep(PAUSE)
+    raise Refusal(
+        f"asked, but nobody has taken it up within {PATIENCE:.0f} s{f': {sight.silent}' if sight.silent else ''}; "
+        "the request stands and is answered when a controller runs",
+        "look at it: kubectl get deployments,pods -n penstock-system",
+    )

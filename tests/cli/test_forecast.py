@@ -19,7 +19,7 @@ def forecast_of(play: Play) -> Forecast:
     return forecast(defaulted(play.cluster.server.obj), HOME)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.sampled_from((1, 2, 3, 4, 7, 10, 20)), st.sampled_from(STRATEGIES), st.sampled_from(STEPS))
 def test_the_controller_opens_exactly_the_windows_that_were_forecast(
     replicas: int, strategy: tuple[int | str, int | str], steps: str
@@ -45,7 +45,7 @@ def test_the_controller_opens_exactly_the_windows_that_were_forecast(
         assert held[step] == {version: pods for version, pods in sizes.items() if pods}
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(1, 60), st.sampled_from(STRATEGIES), st.sampled_from(STEPS))
 def test_no_forecast_promises_what_the_invariants_forbid(
     replicas: int, strategy: tuple[int | str, int | str], steps: str

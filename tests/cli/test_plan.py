@@ -231,6 +231,13 @@ def test_an_unquoted_date_is_text_as_it_is_for_kubernetes() -> None:
     assert admitted["spec"]["template"]["metadata"]["annotations"] == {"day": "2026-11-25"}
 
 
+def test_fields_that_are_null_count_as_absent() -> None:
+    """Templating tools leave `labels:` with nothing below it."""
+    nulls = "  labels:\n  annotations:\nspec:\n  strategy:\n  paused:\n"
+    found = planned(f"{NAMESPACE.replace('true', 'false')}---\n{DEPLOYMENT.replace('spec:' + chr(10), nulls, 1)}")
+    assert (found["optedIn"], found["maxSurge"], found["replicas"]) == (False, 2, 6)
+
+
 def test_lists_of_any_kind_are_opened() -> None:
     """`kubectl get deployments -o yaml` writes a List; the API's own lists leave the kind of their items out."""
     deployment = yaml.safe_load(DEPLOYMENT)
