@@ -7,18 +7,20 @@ belongs for ever to the network it was opened in; what this process connects, it
 import asyncio
 import socket
 import sys
-from contextlib import suppress
 
 CHUNK = 1 << 16
 
 
 async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Copy until the sender has finished, and say so to the receiver: the other direction may go on."""
-    with suppress(ConnectionError):
+    """Copy until the sender has finished, and say so to the receiver: the other direction may go on. A sender that
+    has vanished ends both directions, or the API server would go on serving its watches."""
+    try:
         while data := await reader.read(CHUNK):
             writer.write(data)
             await writer.drain()
         writer.write_eof()
+    except OSError:
+        writer.close()
 
 
 async def serve(listening: socket.socket, port: int) -> None:

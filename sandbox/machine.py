@@ -84,7 +84,8 @@ class Machine:
         empty = [n for n in self._real_nodes if processes.running(self.directory, real.named("containerd", n)) is None]
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
         self._start(each for each in native if each.name in early)
-        with ThreadPoolExecutor() as threads:
+        threads = ThreadPoolExecutor()
+        try:
             loaded = [threads.submit(self._load, node, [self._pause, self._image]) for node in empty]
             rendered = threads.submit(manifests.render, Path(self.state.binaries) / "kubectl")
             self._wait(each for each in native if each.name == "kube-apiserver")
@@ -95,6 +96,8 @@ class Machine:
             if self.state.spec.penstock:
                 penstock.install(self.directory, self.state, self.api, rendered.result())
                 self._start(each for each in components if each.name in penstock.NAMES)
+        finally:
+            threads.shutdown(wait=False, cancel_futures=True)  # interrupted, they end when containerd has ended
         self._wait(native)
         until("all nodes are ready for pods", self._schedulable, 60)
         self._wait(components)
