@@ -3,6 +3,9 @@
 The window is open for some hundred milliseconds. So the process is found and held beforehand, the kill follows the
 event of the Deployment at once, and afterwards the API server is asked whether the window was still open. If the
 controller was faster it is started again, and the next window is waited for.
+
+With real pods the kubelet would start the dead container again within a second. Penstock would be none the worse for
+it, but a controller that is alive proves nothing: so its pod is taken away before the kubelet comes to it.
 """
 
 import asyncio
@@ -20,7 +23,8 @@ from sandbox.demo.shop import NAME, NAMESPACE
 from sandbox.demo.stage import CONTROLLER, Stage
 from sandbox.demo.view import View
 
-LEASE = objects.lease("penstock-system", "penstock-controller")
+SYSTEM = "penstock-system"
+LEASE = objects.lease(SYSTEM, "penstock-controller")
 
 FIRST_STEP = 2
 """The window to begin with: at the second step both versions already run."""
@@ -32,45 +36,60 @@ PATIENCE = 120.0
 async def interrupt(release: Release, stage: Stage, client: Client, recorder: Recorder, view: View) -> Interruption:
     """Kill the controller in an open window, watch for HELD seconds, start it again."""
     for step in range(FIRST_STEP, len(STEPS) + 1):
+        pods = await _pods(client)
         with stage.aim(CONTROLLER) as kill:
-            await recorder.until(window(release, step), PATIENCE, f"the window of step {step} opens")
+            now = await recorder.until(window_or_end(release, step), PATIENCE, f"the window of step {step} opens")
+            if now.deployment is None or not is_open(now.deployment):
+                break
             kill()
-        view.scene.orphaned = True
-        await stage.stop(CONTROLLER)
+        view.scene.last_words = now.deployment.message
+        await _bury(client, pods)
+        lease = await _renewal(client)
         view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
         if await _open(client):
-            return await _watch(release, step, stage, client, recorder, view)
+            return await _watch(release, step, lease, stage, client, recorder, view)
         view.say("it had closed the window already; it is started again, and the next window is waited for")
-        await _revive(stage, view)
+        await stage.restart(CONTROLLER)
     return Interruption(False, STEPS[-1], frozenset(), renewed=False, seconds=0.0)
 
 
 async def _watch(
-    release: Release, step: int, stage: Stage, client: Client, recorder: Recorder, view: View
+    release: Release, step: int, lease: str, stage: Stage, client: Client, recorder: Recorder, view: View
 ) -> Interruption:
     target = STEPS[step - 1]
     await recorder.until(filled(release, target), PATIENCE, f"the open window is filled with {target} new pods")
     view.say(f"un-paused, with nobody to stop it, and it stays at {target} new pods: watched for {HELD:.0f} s")
-    lease, begun = await _renewal(client), time.time()
+    begun = time.time()
     await asyncio.sleep(HELD)
     ended, open_still, renewed = time.time(), await _open(client), await _renewal(client) != lease
     seen = sizes(recorder.events, release.version, begun, ended)
     view.say("the controller is started again")
-    await _revive(stage, view)
+    await stage.restart(CONTROLLER)
     return Interruption(open_still, target, frozenset(seen), renewed, ended - begun)
 
 
-async def _revive(stage: Stage, view: View) -> None:
-    await stage.restart(CONTROLLER)
-    view.scene.orphaned = False
+async def _pods(client: Client) -> list[str]:
+    """The controller's pods; none where it is a local process."""
+    listed = await client.get(objects.pods(SYSTEM), labelSelector=f"app.kubernetes.io/component={CONTROLLER}")
+    return [objects.name(pod) for pod in listed["items"]]
 
 
-def window(release: Release, step: int) -> Callable[[Cluster], bool]:
-    """The window of a step is open."""
+async def _bury(client: Client, pods: list[str]) -> None:
+    """No more replicas, and the dead pods without a grace period."""
+    if pods:
+        await client.merge(objects.scale(objects.deployment(SYSTEM, CONTROLLER)), {"spec": {"replicas": 0}})
+    for pod in pods:
+        await client.delete(objects.pod(SYSTEM, pod), gracePeriodSeconds=0)
+
+
+def window_or_end(release: Release, step: int) -> Callable[[Cluster], bool]:
+    """The window of a step is open, or there will be none any more."""
 
     def holds(now: Cluster) -> bool:
         seen = now.deployment
-        return seen is not None and seen.version == release.version and seen.step == step and is_open(seen)
+        if seen is None or seen.version != release.version:
+            return False
+        return (seen.step == step and is_open(seen)) or seen.phase in (Phase.FINISHING, None)
 
     return holds
 

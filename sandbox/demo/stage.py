@@ -67,10 +67,6 @@ class Stage:
         rate = ("--kube-api-qps", str(state.spec.kube_api_qps)) if state.spec.kube_api_qps else ()
         return (*(word for kind, n in nodes.items() for word in (f"--{kind}-nodes", str(n))), *rate)
 
-    async def stop(self, name: str) -> None:
-        """Nobody is to start NAME again: a kubelet would do so with a dead container within a second or two."""
-        await asyncio.to_thread(self.sandbox.stop, name)
-
     async def restart(self, name: str) -> None:
         """Start the process NAME again; returns when it is ready."""
         await self._command("restart", name)

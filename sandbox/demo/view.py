@@ -36,8 +36,8 @@ class Scene:
         self.release: Release = FIRST
         self.recorder: Recorder | None = None
         self.account: Account | None = None
-        self.orphaned = False
-        """The controller is dead."""
+        self.last_words = ""
+        """What the controller had said when it died; it stands until a living one says something else."""
 
     @property
     def cluster(self) -> Cluster:
@@ -54,7 +54,7 @@ class Scene:
         seen = self.cluster.deployment
         if seen is None:
             return "nothing is deployed yet"
-        if self.orphaned:
+        if seen.message and seen.message == self.last_words:
             return f"the controller is dead; its last words: {seen.message}"
         if seen.message:
             return seen.message

@@ -86,8 +86,10 @@ def test_without_a_terminal_a_sentence_is_told_once() -> None:
 def test_the_words_of_a_dead_controller_are_not_shown_as_news() -> None:
     """Its condition stands while it is dead, and the exposure has gone on to the open window's."""
     scene = holding()
-    scene.orphaned = True
+    scene.last_words = SAYS
     assert f"the controller is dead; its last words: {SAYS[:20]}" in drawn(scene)
+    scene.last_words = "something else"
+    assert "dead" not in drawn(scene)
 
 
 def test_new_numbers_under_the_same_sentence_come_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
