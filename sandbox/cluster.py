@@ -6,7 +6,10 @@ than the one that called `up`, and after that one was killed.
 
 import os
 import secrets
-from collections.abc import Sequence
+import signal
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -24,7 +27,7 @@ class Sandbox:
     """One cluster in one directory."""
 
     def __init__(self, directory: Path | str = ".sandbox") -> None:
-        self.files = Directory(Path(directory).absolute())
+        self.files = Directory(Path(directory).resolve())
 
     @property
     def directory(self) -> Path:
@@ -62,7 +65,8 @@ class Sandbox:
             machine.prepare()
             machine.start()
         except BaseException:
-            self._end()
+            with _undisturbed():
+                self._end()
             raise
 
     def down(self) -> None:
@@ -124,3 +128,17 @@ class Sandbox:
         if state is None:
             raise Failed(f"no sandbox in {self.directory}; `python -m sandbox up` makes one")
         return Machine(self.files, state)
+
+
+@contextmanager
+def _undisturbed() -> Iterator[None]:
+    """A second Ctrl-C, of someone who has waited for a second, must not stop the cleaning up after the first."""
+    if threading.current_thread() is not threading.main_thread():  # Python lets no other one touch signals
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

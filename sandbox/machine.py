@@ -80,7 +80,8 @@ class Machine:
     def start(self) -> None:
         """Start what does not run, and return when pods can be scheduled and Penstock answers."""
         components = list(self.components())
-        native = [each for each in components if each.name not in penstock.NAMES]
+        own = [each for each in components if each.name in penstock.NAMES]
+        native = [each for each in components if each not in own]
         empty = [n for n in self._real_nodes if processes.running(self.directory, real.named("containerd", n)) is None]
         early = {real.FORWARDER, "etcd", "kube-apiserver", *(real.named("containerd", n) for n in self._real_nodes)}
         self._start(each for each in native if each.name in early)
@@ -95,12 +96,12 @@ class Machine:
                 each.result()  # before the first pod is scheduled: a kubelet that finds no image waits for long
             if self.state.spec.penstock:
                 penstock.install(self.directory, self.state, self.api, rendered.result())
-                self._start(each for each in components if each.name in penstock.NAMES)
+                self._start(own)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # interrupted, they end when containerd has ended
         self._wait(native)
         until("all nodes are ready for pods", self._schedulable, 60)
-        self._wait(components)
+        self._wait(own)
 
     def _start(self, components: Iterable[Component]) -> None:
         for component in components:

@@ -95,7 +95,7 @@ def test_a_name_that_does_not_exist_is_an_error_that_lists_those_that_do(simulat
 
 def test_exec_becomes_the_command_so_that_signals_and_exit_codes_are_its_own(simulated: Sandbox) -> None:
     """A traffic generator started by exec must end when its pid is told to, and its parent must see how."""
-    shell = 'echo $$ $KUBECONFIG; trap "exit 7" TERM; while :; do sleep 0.05; done'
+    shell = 'trap "exit 7" TERM; echo $$ $KUBECONFIG; while :; do sleep 0.05; done'
     called = [sys.executable, "-m", "sandbox", "exec", "--directory", str(simulated.directory), "--", "sh", "-c", shell]
     with subprocess.Popen(called, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout
@@ -139,16 +139,18 @@ def test_a_crashed_sandbox_is_replaced_by_a_fresh_one_and_down_leaves_only_logs(
     assert {path.suffix or path.name for path in sandbox.directory.rglob("*")} == {".lock", "run", ".log"}
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupted_up_takes_back_what_it_has_started(tmp_path: Path, number: signal.Signals) -> None:
-    """Ctrl-C at the wrong moment is how stray control planes come about."""
+@pytest.mark.parametrize("numbers", [(signal.SIGINT,), (signal.SIGTERM,), (signal.SIGINT, signal.SIGINT)])
+def test_an_interrupted_up_takes_back_what_it_has_started(tmp_path: Path, numbers: tuple[signal.Signals, ...]) -> None:
+    """Ctrl-C at the wrong moment, or twice, is how stray control planes come about."""
     files = Directory(tmp_path / "sandbox")
     called = [sys.executable, "-m", "sandbox", "up", "--directory", str(files.root), *SPEC]
     with subprocess.Popen(called, stderr=subprocess.PIPE, text=True) as process:
         while not files.pid_file("kube-apiserver").exists():
             time.sleep(0.01)
             assert process.poll() is None
-        process.send_signal(number)
+        for number in numbers:
+            process.send_signal(number)
+            time.sleep(0.03)
         code = process.wait(15)
 
     assert code == 130
