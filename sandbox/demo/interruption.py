@@ -11,6 +11,7 @@ it, but a controller that is alive proves nothing: so its pod is taken away befo
 import asyncio
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from penstock.core.rollout import Phase
 from penstock.kube import Client, objects
@@ -33,39 +34,47 @@ PATIENCE = 120.0
 """Seconds until a window opens, and until the native controller has filled it."""
 
 
-async def interrupt(release: Release, stage: Stage, client: Client, recorder: Recorder, view: View) -> Interruption:
-    """Kill the controller in an open window, watch for HELD seconds, start it again."""
-    for step in range(FIRST_STEP, len(STEPS) + 1):
-        pods = await _pods(client)
-        with stage.aim(CONTROLLER) as kill:
-            now = await recorder.until(window_or_end(release, step), PATIENCE, f"the window of step {step} opens")
-            if now.deployment is None or not is_open(now.deployment):
-                break
-            kill()
-        view.scene.last_words = now.deployment.message
-        await _bury(client, pods)
-        lease = await _renewal(client)
-        view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
-        if await _open(client):
-            return await _watch(release, step, lease, stage, client, recorder, view)
-        view.say("it had closed the window already; it is started again, and the next window is waited for")
-        await stage.restart(CONTROLLER)
-    return Interruption(False, STEPS[-1], frozenset(), renewed=False, seconds=0.0)
+@dataclass(frozen=True)
+class Attack:
+    """On the controller of a stage that is up."""
 
+    stage: Stage
+    client: Client
+    recorder: Recorder
+    view: View
 
-async def _watch(
-    release: Release, step: int, lease: str, stage: Stage, client: Client, recorder: Recorder, view: View
-) -> Interruption:
-    target = STEPS[step - 1]
-    await recorder.until(filled(release, target), PATIENCE, f"the open window is filled with {target} new pods")
-    view.say(f"un-paused, with nobody to stop it, and it stays at {target} new pods: watched for {HELD:.0f} s")
-    begun = time.time()
-    await asyncio.sleep(HELD)
-    ended, open_still, renewed = time.time(), await _open(client), await _renewal(client) != lease
-    seen = sizes(recorder.events, release.version, begun, ended)
-    view.say("the controller is started again")
-    await stage.restart(CONTROLLER)
-    return Interruption(open_still, target, frozenset(seen), renewed, ended - begun)
+    async def during(self, release: Release) -> Interruption:
+        """Kill the controller in an open window, watch for HELD seconds, start it again."""
+        for step in range(FIRST_STEP, len(STEPS) + 1):
+            pods = await _pods(self.client)
+            with self.stage.aim(CONTROLLER) as kill:
+                holds, what = window_or_end(release, step), f"the window of step {step} opens"
+                now = await self.recorder.until(holds, PATIENCE, what)
+                if now.deployment is None or not is_open(now.deployment):
+                    break
+                kill()
+            self.view.scene.last_words = now.deployment.message
+            await _bury(self.client, pods)
+            lease = await _renewal(self.client)
+            self.view.say(f"the controller is killed (SIGKILL), the window of step {step} has just opened")
+            if await _open(self.client):
+                return await self._watch(release, STEPS[step - 1], lease)
+            self.view.say("it had closed the window already; it is started again, and the next window is waited for")
+            await self.stage.restart(CONTROLLER)
+        return Interruption(False, STEPS[-1], frozenset(), renewed=False, seconds=0.0)
+
+    async def _watch(self, release: Release, target: int, lease: str) -> Interruption:
+        what = f"the open window is filled with {target} new pods"
+        await self.recorder.until(filled(release, target), PATIENCE, what)
+        self.view.say(f"un-paused, with nobody to stop it, and it stays at {target} new pods: watched for {HELD:.0f} s")
+        begun = time.time()
+        await asyncio.sleep(HELD)
+        ended, still_open = time.time(), await _open(self.client)
+        renewed = await _renewal(self.client) != lease
+        seen = sizes(self.recorder.events, release.version, begun, ended)
+        self.view.say("the controller is started again")
+        await self.stage.restart(CONTROLLER)
+        return Interruption(still_open, target, frozenset(seen), renewed, ended - begun)
 
 
 async def _pods(client: Client) -> list[str]:

@@ -13,6 +13,7 @@ from sandbox.component import Failed
 from sandbox.demo import summary
 from sandbox.demo.account import Account
 from sandbox.demo.expectations import RATE, Outcome, broken
+from sandbox.demo.interruption import Attack
 from sandbox.demo.recorder import Recorder
 from sandbox.demo.shop import NAMESPACE, SELECTOR, Shop
 from sandbox.demo.stage import Stage
@@ -41,22 +42,22 @@ async def _perform(stage: Stage, view: View) -> list[Outcome]:
         _opened(Shop(client, simulated=not stage.real), keep=not stage.running) as (shop, url),
     ):
         recorder = Recorder(client, NAMESPACE, SELECTOR)
-        story = Story(stage, client, shop, recorder, view)
+        story = Story(shop, recorder, Attack(stage, client, recorder, view), view)
         view.scene.recorder = recorder
         with view.shown():
             async with _beside(recorder.run(), view.run()):
                 await story.begin()
-                told = await _told(story, account, url)
+                told = await _told(story, stage, account, url)
         return outcomes(told, recorder.events, account)
 
 
-async def _told(story: Story, account: Account | None, url: str) -> list[Told]:
+async def _told(story: Story, stage: Stage, account: Account | None, url: str) -> list[Told]:
     """The releases, with traffic where pods can answer."""
     if account is None:
         return await story.tell()
     story.view.scene.account = account
     story.view.say(f"{RATE:g} requests per second to {url}, three of four on a connection of their own")
-    async with _beside(story.stage.flow(url, RATE, account.take)):
+    async with _beside(stage.flow(url, RATE, account.take)):
         await _flowing(account)
         return await story.tell()
 

@@ -9,16 +9,14 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.core.rollout import Phase
-from penstock.kube import Client
-from sandbox.demo import interruption
 from sandbox.demo.account import Account
 from sandbox.demo.expectations import Interruption, Outcome
 from sandbox.demo.history import Cluster, Event
+from sandbox.demo.interruption import Attack
 from sandbox.demo.measure import measure
 from sandbox.demo.recorder import Recorder, TookTooLong
 from sandbox.demo.releases import FIRST, PATIENCE, RELEASES, REPLICAS, Release
 from sandbox.demo.shop import NotGated, Shop
-from sandbox.demo.stage import Stage
 from sandbox.demo.view import View
 
 
@@ -37,8 +35,8 @@ class Told:
 class Story:
     """The releases, one after the other, on a stage that is up."""
 
-    def __init__(self, stage: Stage, client: Client, shop: Shop, recorder: Recorder, view: View) -> None:
-        self.stage, self.client, self.shop, self.recorder, self.view = stage, client, shop, recorder, view
+    def __init__(self, shop: Shop, recorder: Recorder, attack: Attack, view: View) -> None:
+        self.shop, self.recorder, self.attack, self.view = shop, recorder, attack, view
 
     async def begin(self) -> None:
         """The version that runs already."""
@@ -64,7 +62,7 @@ class Story:
         try:
             revision = await self.shop.deploy(release)
             if release.interrupted:
-                death = await interruption.interrupt(release, self.stage, self.client, self.recorder, self.view)
+                death = await self.attack.during(release)
             end, what = (taken_back, "taken back") if release.crash_after else (runs, "on all pods")
             await self.recorder.until(end(release), PATIENCE, f"{release.version} is {what}")
             self.view.say(f"{release.version} is {what}")
