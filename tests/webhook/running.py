@@ -6,6 +6,7 @@ import json
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -96,7 +97,7 @@ def running(content: Held, limits: Limits = USUAL, *, strict: bool = False) -> I
     thread.start()
     found = Running(port.getsockname()[1], serving, telemetry, listener, loop, ready=ready)
     while not listener.started:
-        pass
+        time.sleep(0.005)
     found.certify(content)
     try:
         yield found
