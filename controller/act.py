@@ -129,6 +129,6 @@ async def _event(client: Client, deployment: Object, decision: Decision, instanc
 
 
 def rollout_of(deployment: Object) -> str:
-    """What tells two rollouts of one Deployment apart, for the names of Events."""
+    """What tells two rollouts of one Deployment, and two tries of one rollout, apart: for the names of Events."""
     record = record_of(deployment)
-    return record.id if record else ""
+    return f"{record.id} {record.started}" if record else ""
