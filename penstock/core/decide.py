@@ -98,16 +98,17 @@ def lost_label(s: Situation) -> Decision | None:
     lock names, and the rest of the fields follows."""
     if keys.ROLLOUT in s.deployment.labels:
         return None
-    if s.paused or s.record.phase not in HELD:
+    if s.paused or s.record.phase in (Phase.OPENING, Phase.FINISHING) or s.in_stable_window:
         return quiet("our label is put back", patch(s, s.record, s.deployment.fields))
-    return workload.release(s, Reason.RELEASED, "released by removing the label; every field is as its owner had it")
+    resumed = replace(s, record=replace(s.record, saved=replace(s.record.saved, paused=None)))
+    message = "released by removing the label; every field is as its owner had it"
+    return workload.release(resumed, Reason.RELEASED, message)
 
 
 def declared_changed(s: Situation) -> Decision | None:
     """The template is not the record's: a revert or a newer version that admission did not see."""
     d, record = s.deployment, s.record
-    in_window = record.phase is Phase.RETREATING and keys.DECLARED in d.annotations
-    if d.template == record.declared or (d.template == record.stable and in_window):
+    if d.template == record.declared or (d.template == record.stable and s.in_stable_window):
         return None
     if d.template == record.stable:
         return workload.release(s, Reason.REVERTED, "the stable version was declared again; the rollout is over")
@@ -176,6 +177,9 @@ def braking(s: Situation) -> Decision:
 
 
 def opening(s: Situation) -> Decision:
+    if not s.paused and workload.window_settled(s) and s.n >= s.replicas > s.n + s.old - s.in_force.surge:
+        message = f"{s.n} of {s.replicas} pods run the new version after a change of replicas; it is opened anew"
+        return workload.retreat(s, Reason.SCALED, message, restart=True)  # a pause would add even more of them
     if s.paused or workload.window_settled(s):
         return workload.close_window(s)
     return quiet(f"step {s.record.step}: the native controller adds pods of the new version")

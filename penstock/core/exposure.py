@@ -5,7 +5,9 @@ depends on the clamps alone (facts measured on kube-controller-manager 1.37.2 an
 
     old* = min(old, max(0, R - U' - a))        new* = max(n, min(R, R + S' - old*))
 
-with a = 0 new pods counted available. With S' + U' = k and old* = R - U' this is new* = k, old* = R + S' - k.
+with a = 0 new pods counted available. With S' + U' = k and old >= R - U' this is new* = k, old* = R + S' - k. Where
+fewer old pods are left than that (the user has raised maxSurge meanwhile), S' makes up for what is missing already:
+with the full surge the new version would fill their places too.
 """
 
 from dataclasses import dataclass
@@ -64,21 +66,22 @@ def exposures(steps: tuple[Step, ...], replicas: int, surge: int) -> tuple[Expos
     return tuple(Exposure(k, written) for k, written in sorted(found.items()))
 
 
-def window(k: int, limits: Budget, available: int) -> Window:
-    """The next window towards `k` new pods, when `available` of those that run are so by the user's own rule.
+def window(k: int, limits: Budget, available: int, missing: int = 0) -> Window:
+    """The next window towards `k` new pods, when `available` of those that run are so by the user's own rule and
+    `missing` old pods are gone already (of as many as there are replicas).
 
     Old pods may go only as far as the user's own maxUnavailable and the available new pods make up for them (I1);
     where k needs more, the window falls short and another one follows.
     """
     target = min(k, min(limits.surge, k) + limits.unavailable + available)
-    surge = min(limits.surge, target)
+    surge = max(0, min(limits.surge, target - missing))
     return Window(target, surge, target - surge)
 
 
 def clamp(value: int, replicas: int, own: IntOrPercent | None, *, up: bool) -> IntOrPercent:
-    """A clamp as it is written: in the user's own spelling where that means the same now, else as a whole
-    percentage (it follows when the replicas change while a window is open and we are dead), else as a number."""
-    if own is not None and pods(own, replicas, up=up) == value:
+    """A clamp as it is written: in the user's own percentage where that means the same now, else in another whole one
+    (it follows when the replicas change while a window is open and we are dead), else as a number."""
+    if isinstance(own, str) and pods(own, replicas, up=up) == value:
         return own
     share = 100 * value // replicas if replicas else 0
     for percent in (share, share + 1):
@@ -89,5 +92,6 @@ def clamp(value: int, replicas: int, own: IntOrPercent | None, *, up: bool) -> I
 
 
 def settled(replicas: int, surge: int, unavailable: int, new: int, old: int) -> bool:
-    """Whether the native controller has come to its fixed point under the clamps in force."""
-    return (new + old == replicas + surge and old <= max(0, replicas - unavailable)) or (new == replicas and old == 0)
+    """Whether the native controller has come to its fixed point under the clamps in force: no old pod may go any more,
+    and no new one may come."""
+    return old <= max(0, replicas - unavailable) and (new + old >= replicas + surge or new >= replicas)

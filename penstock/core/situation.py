@@ -11,6 +11,7 @@ from penstock.core.exposure import Budget, Exposure, budget, exposures
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
 from penstock.core.plan import Plan
 from penstock.core.record import Record
+from penstock.core.rollout import Phase
 
 
 @dataclass(frozen=True)
@@ -43,6 +44,11 @@ class Situation:
     @property
     def braked(self) -> bool:
         return self.deployment.fields.min_ready == keys.BRAKE_READY
+
+    @property
+    def in_stable_window(self) -> bool:
+        """Whether a retreat shows the stable template, with the declared one put aside."""
+        return self.record.phase is Phase.RETREATING and keys.DECLARED in self.deployment.annotations
 
     @cached_property
     def new(self) -> ReplicaSet | None:

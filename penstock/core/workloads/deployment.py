@@ -102,7 +102,10 @@ def open_window(s: Situation, step: int) -> Decision:
     """Un-pause under the brake, clamped to the step, in one patch."""
     exposure = s.exposure(step)
     assert exposure is not None
-    opening = window(exposure.pods, s.limits, s.available)
+    missing = max(0, s.replicas - s.old)
+    opening = window(exposure.pods, s.limits, s.available, missing)
+    if missing > opening.target:
+        return quiet(f"step {step}: waiting until the native controller has brought the pods to their number")
     if opening.target <= s.n:
         return quiet(f"step {step}: waiting until the pods of the last window are available", wait=POLL)
     saved, r = s.record.saved, s.replicas
@@ -125,7 +128,8 @@ def open_window(s: Situation, step: int) -> Decision:
         awaiting=False,
     )
     message = f"step {step} of {len(s.exposures)}: {exposure.pods} of {r} pods get the new version"
-    first = s.record.target == 0 or step != s.record.step or s.record.phase is Phase.PENDING
+    before = s.exposure(step - 1) if step > 1 else None
+    first = s.n <= (before.pods if before else 0)  # a further window of the same step is nothing new to people
     return Decision(Reason.STEP_OPENED, message, patch(s, record, fields), POLL, shown=first)
 
 
@@ -185,9 +189,15 @@ def stable_window(s: Situation, record: Record) -> Patch:
 
 
 def close_stable_window(s: Situation) -> Decision:
-    """Show the declared template again, paused, so that Git and the cluster agree."""
+    """Show the declared template again, paused, so that Git and the cluster agree.
+
+    Where the full surge is not used, the native controller would fill it up even while paused, with new pods too.
+    """
     template = declared(s.deployment.annotations.get(keys.DECLARED), s.record)
     fields = replace(s.record.saved.rolling(), paused=True)
+    beside = sum(rs.replicas for rs in s.seen.replicasets) - s.replicas
+    if s.others and 0 < beside < s.limits.surge:
+        fields = replace(fields, surge=beside)
     write = patch(s, s.record, fields, template, {keys.DECLARED: None})
     return quiet("the declared template is shown again", write)
 
@@ -209,7 +219,8 @@ def retreating(s: Situation) -> Decision:
     if not s.paused:
         return Decision(Reason.RETREATING, message, stable_window(s, s.record), POLL, shown=False)
     ready = sum(p.ready for p in s.stable_pods)
-    if len(s.others) == 1 and ready >= s.replicas - s.limits.unavailable:
+    filled = s.stable is not None and s.stable.replicas > 0  # with none active, the declared version would be refilled
+    if len(s.others) == 1 and filled and ready >= s.replicas - s.limits.unavailable:
         return quiet(f"{s.others[0].name} is emptied", Empty(s.others[0].name))
     stable = s.stable
     if stable and (stable.available >= stable.replicas or s.now - s.record.since > REOPEN) and s.deployment.seen:
