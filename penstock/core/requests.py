@@ -74,8 +74,11 @@ def retry(s: Situation, asked: Request) -> Decision:
 
 
 def skip_to(s: Situation, asked: Request) -> Decision:
-    if s.record.phase is not Phase.HOLDING or not s.record.step < asked.step <= len(s.exposures):
-        return ignored(s, f"steps {s.record.step + 1} to {len(s.exposures)} can be skipped to, while holding")
+    if s.record.phase is not Phase.HOLDING:
+        return ignored(s, "steps can be skipped while holding only")
+    if not s.record.step < asked.step <= len(s.exposures):
+        later = f"of {s.record.step + 1} to {len(s.exposures)}" if s.record.step < len(s.exposures) else "left"
+        return ignored(s, f"step {asked.step} is not a later step {later}")
     passed = tuple(range(s.record.step, asked.step))
     record = replace(s.record, step=asked.step, approved=(*s.record.approved, *passed), awaiting=False)
     return _answer(s, Reason.APPROVED, f"a person skips to step {asked.step}", record)
