@@ -51,13 +51,15 @@ async def run(settings: Settings) -> None:
 
             group.create_task(hold(client, settings.namespace, settings.lease, settings.identity, work))
             if not settings.without_certs:
-                group.create_task(_certificates(client, settings))
+                group.create_task(_certificates(client, settings, telemetry))
 
 
-async def _certificates(client: Client, settings: Settings) -> None:
+async def _certificates(client: Client, settings: Settings, telemetry: Telemetry) -> None:
     from certs import keep  # cryptography is not needed where another replica keeps them
+    from certs.metrics import Metrics
 
-    await keep(client, settings.namespace, settings.webhook_names, settings.identity)
+    metrics = Metrics(telemetry.registry)
+    await keep(client, settings.namespace, settings.webhook_names, settings.identity, metrics=metrics)
 
 
 if __name__ == "__main__":
