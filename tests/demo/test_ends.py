@@ -1,4 +1,4 @@
-"""When the story takes a release for finished: too early, and the next one would meet a rollout that is still active."""
+"""When the story takes a release for finished: were it too early, the next one would meet an active rollout."""
 
 from dataclasses import replace
 
