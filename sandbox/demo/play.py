@@ -19,6 +19,7 @@ from sandbox.demo.shop import NAMESPACE, SELECTOR, Shop
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Story, Told, outcomes
 from sandbox.demo.view import Scene, Screen, View
+from sandbox.directory import LOGS
 
 WARM = 60.0
 """Seconds within which requests have to be answered: kube-proxy may still be learning the pods."""
@@ -32,7 +33,7 @@ async def play(directory: Path, pods: str | None, console: Console) -> bool:
     async with stage.up():
         view.say(f"it runs, with {'real containers' if stage.real else 'simulated pods, which answer no requests'}")
         seen = await _perform(stage, view)
-    return _conclude(console, seen)
+    return _conclude(console, seen, stage.sandbox.files.root)
 
 
 async def _perform(stage: Stage, view: View) -> list[Outcome]:
@@ -70,14 +71,16 @@ async def _flowing(account: Account) -> None:
     raise Failed(f"the Service does not answer steadily within {WARM:.0f} s; failed: {account.counts[-1:]}")
 
 
-def _conclude(console: Console, seen: list[Outcome]) -> bool:
+def _conclude(console: Console, seen: list[Outcome], directory: Path) -> bool:
     console.print()
     console.print(summary.table(seen))
     console.print(*summary.notes(seen), sep="\n", highlight=False, soft_wrap=True)
     failed = [sentence for outcome in seen for sentence in broken(outcome)]
     for sentence in failed:
         console.print(f"NOT AS EXPECTED  {sentence}", style="bold red", highlight=False, soft_wrap=True)
-    if not failed:
+    if failed:
+        console.print(f"The logs are in {directory / LOGS}.", highlight=False, soft_wrap=True)
+    else:
         console.print("Every expectation held.", style="bold green")
     return not failed
 
