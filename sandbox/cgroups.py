@@ -48,7 +48,7 @@ def hierarchies() -> list[Path]:
     """The roots of all hierarchies: one with version 2, one per controller with version 1."""
     if unified():
         return [ROOT]
-    return [path for path in ROOT.iterdir() if path.is_dir() and not path.is_symlink()]
+    return [path for path in ROOT.glob("*/") if not path.is_symlink()]
 
 
 def members(identity: str) -> set[int]:

@@ -17,7 +17,7 @@ from sandbox import build, identities, processes
 from sandbox.component import Component, Failed
 from sandbox.deployed import Deployed
 from sandbox.directory import Directory
-from sandbox.machine import Machine
+from sandbox.machine import Machine, stop
 from sandbox.nodes import real
 from sandbox.ports import choose
 from sandbox.spec import Spec, State, load, save
@@ -76,11 +76,7 @@ class Sandbox:
                 self._end()
 
     def _end(self) -> None:
-        state = load(self.files)
-        if state:
-            Machine(self.files, state).stop()
-        else:  # a state of another version of this code, or none
-            processes.end(processes.members(self.files), patience=0)
+        stop(self.files)
         self.files.clear(logs=False)
 
     def components(self) -> dict[str, Component]:

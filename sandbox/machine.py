@@ -12,12 +12,12 @@ from pathlib import Path
 
 from sandbox import cgroups, image, manifests, pause, penstock, processes
 from sandbox.api import Api
-from sandbox.component import Component, until
+from sandbox.component import PATIENCE, Component, until
 from sandbox.controlplane import ControlPlane
 from sandbox.directory import Directory
 from sandbox.namespaces import HERE
 from sandbox.nodes import real, settings, simulated
-from sandbox.spec import State
+from sandbox.spec import State, identity
 
 
 class Machine:
@@ -94,13 +94,15 @@ class Machine:
             simulated.create(self.api, self.state.spec)
             for each in loaded:
                 each.result()  # before the first pod is scheduled: a kubelet that finds no image waits for long
+            if len(self._real_nodes) > 1:
+                self._wait_for_nodes()  # or all pods would be on the first one that is ready
             if self.state.spec.penstock:
                 penstock.install(self.directory, self.state, self.api, rendered.result())
                 self._start(own)
         finally:
             threads.shutdown(wait=False, cancel_futures=True)  # interrupted, they end when containerd has ended
         self._wait(native)
-        until("all nodes are ready for pods", self._schedulable, 60)
+        self._wait_for_nodes()
         self._wait(own)
 
     def _start(self, components: Iterable[Component]) -> None:
@@ -116,6 +118,9 @@ class Machine:
         for archive in archives:
             real.load(self.directory, node, archive)
 
+    def _wait_for_nodes(self) -> None:
+        until("all nodes are ready for pods", self._schedulable, PATIENCE)
+
     def _schedulable(self) -> bool:
         """Ready is not enough: the taint of a node that was not Ready stays for a moment."""
         expected = self.state.spec.real_nodes + self.state.spec.simulated_nodes
@@ -128,9 +133,14 @@ class Machine:
         ]
         return len(nodes) >= expected and not tainted
 
-    def stop(self) -> None:
-        """End every process, without grace: nothing of what they would still write is kept."""
-        processes.end(processes.members(self.directory), patience=0)
-        if self._real_nodes:
-            cgroups.remove(self.state.identity)
-            processes.end(processes.members(self.directory), patience=0)
+
+def stop(directory: Directory) -> None:
+    """End every process of a sandbox, without grace: nothing of what they would still write is kept.
+
+    Asks nothing of the state but the name of the control group, so that a sandbox ends in whichever condition it is.
+    """
+    processes.end(processes.members(directory), patience=0)
+    name = identity(directory)
+    if name:
+        cgroups.remove(name)
+        processes.end(processes.members(directory), patience=0)

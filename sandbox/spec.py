@@ -4,6 +4,7 @@ Kept in a file of its own beside the ports: `restart`, `status` and a second `up
 exactly the same commands as the first one did.
 """
 
+import json
 from dataclasses import dataclass
 
 import msgspec
@@ -68,3 +69,11 @@ def load(directory: Directory) -> State | None:
         return msgspec.json.decode(directory.state.read_bytes(), type=State)
     except (FileNotFoundError, msgspec.DecodeError, msgspec.ValidationError):
         return None
+
+
+def identity(directory: Directory) -> str:
+    """What a sandbox is called outside, from a state of whichever version of this code; else nothing."""
+    try:
+        return str(json.loads(directory.state.read_bytes())["identity"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""

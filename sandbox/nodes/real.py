@@ -5,6 +5,7 @@ the control plane lives there too, on others containerd. Whichever process of th
 """
 
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,20 +51,22 @@ class Founder(Component):
         with ExitStack() as open_files:
             command, fds = list(self.command), []
             if self.listens:
-                outside = open_files.enter_context(listen(self.listens))
-                fds.append(outside.fileno())
-                command += [str(outside.fileno()), str(self.listens)]
+                outside = open_files.enter_context(listen(self.listens)).fileno()
+                command, fds = [*command, str(outside), str(self.listens)], [outside]
             if any(processes.running(directory, name) for name in self.place.inhabitants):
                 processes.start(directory, self.name, self.place.command(directory, command), fds=fds)
-                return
-            done, write = os.pipe()
-            open_files.callback(os.close, done)
-            try:
-                enclosed = [*self._enclosure(directory, write), *command]
-                processes.start(directory, self.name, enclosed, fds=[*fds, write])
-            finally:
-                os.close(write)
-            if os.read(done, 4) != b"done":
+            else:
+                self._found(directory, command, fds)
+
+    def _found(self, directory: Directory, command: list[str], fds: list[int]) -> None:
+        done, write = os.pipe()
+        try:
+            enclosed = [*self._enclosure(directory, write), *command]
+            processes.start(directory, self.name, enclosed, fds=[*fds, write])
+        finally:
+            os.close(write)
+        with open(done, "rb") as told:
+            if told.read() != b"done":
                 raise Failed(f"private namespaces could not be made; {self.logged(directory)()}")
         if self.node > 1:
             link.lay(directory, self.node, place(1), self.place)
@@ -89,7 +92,7 @@ def components(directory: Directory, state: State, node: int) -> Iterator[Compon
     name = named("containerd", node)
 
     def answers() -> bool:
-        return Path(f"/proc/{within.pid(directory)}/root{settings.SOCKET}").is_socket()
+        return _accepts(f"/proc/{within.pid(directory)}/root{settings.SOCKET}")
 
     if node == 1:
         yield Component(name, runtime, answers, within)
@@ -105,6 +108,12 @@ def components(directory: Directory, state: State, node: int) -> Iterator[Compon
     yield Component(named("kubelet", node), [str(binaries / "kubelet"), *flags], lambda: api.healthy(10248), within)
     proxy = [str(binaries / "kube-proxy"), f"--config={settings.file(directory, 'kube-proxy', node)}"]
     yield Component(named("kube-proxy", node), proxy, lambda: api.healthy(10256), within)
+
+
+def _accepts(path: str) -> bool:
+    """Whether somebody listens; the socket of a dead one stays in its place."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(path) == 0
 
 
 def load(directory: Directory, node: int, image: Path) -> None:

@@ -187,8 +187,8 @@ def hidden_directory() -> Iterator[Path]:
 
 
 def test_nothing_is_left_behind_when_everything_was_killed_first(real_pods: None, hidden_directory: Path) -> None:
-    """With containerd dead its containers live on; nobody but the control group knows of them. And a checkout may
-    lie under /var/lib, as with Jenkins, which a node covers."""
+    """With containerd dead its containers live on; nobody but the control group knows of them. What was started by
+    an older version of this code has to be ended too. And a checkout may lie under /var/lib, which a node covers."""
     before = machine()
     sandbox = Sandbox(hidden_directory / "sandbox")
     sandbox.up(Spec(1, 0, penstock=False))
@@ -196,6 +196,7 @@ def test_nothing_is_left_behind_when_everything_was_killed_first(real_pods: None
     assert state
     server(administrator(sandbox), "web", {"app": "web"})
     processes.end(processes.members(sandbox.files), patience=0)
+    sandbox.files.state.write_text(json.dumps({"identity": state.identity, "version": 0}))
     contained = cgroups.members(state.identity)
 
     sandbox.down()
