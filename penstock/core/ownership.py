@@ -69,11 +69,16 @@ def in_the_way(managed: Entries, known: Owners) -> bool:
 
 
 def given_back(managed: Entries, known: Owners) -> Entries:
-    """The list without our entries, each field of ours back in the entry of its owner where that still exists."""
+    """The list without our entries, each field of ours back in the entry of its owner where that still exists.
+
+    Our entry for the status stays as long as our condition does: where admission ends a rollout with no controller
+    alive, it is what the next controller finds, in metadata alone, to know that the condition is still there.
+    """
     lost = taken(managed, known)
     out = []
     for entry in managed:
         if ours(entry):
+            out += [entry] if entry.get("subresource") else []
             continue
         label = f"{entry.get('manager')}/{entry.get('operation')}"
         names = [n for n in lost if label in known[n] and not entry.get("subresource")]

@@ -21,7 +21,7 @@ from penstock.core.observation import Observation
 from penstock.core.ownership import given_back, in_the_way, ours, owners
 from penstock.core.reasons import Reason
 from penstock.core.record import Record, declared
-from penstock.core.rollout import Event, Phase, after
+from penstock.core.rollout import Event, after
 from penstock.core.situation import Situation
 
 LEFT = "finishing"
@@ -299,7 +299,7 @@ def leftovers(seen: Observation) -> Decision:
             return quiet(f"our annotations go from {rs.name}", Clean(rs.name))
     if d.condition:
         return quiet("our condition goes", Unmark())
-    managed = given_back(d.managed, {}) if any(map(ours, d.managed)) else None
+    managed = [entry for entry in d.managed if not ours(entry)] if any(map(ours, d.managed)) else None
     if managed is None and keys.ROLLOUT not in d.labels:
         return Decision(Reason.PROMOTED, "nothing of a rollout is left", shown=False, over=True)
     return quiet("nothing is left of the rollout", Patch(Draft(label=None, managed=managed)))
