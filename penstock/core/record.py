@@ -9,7 +9,7 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from penstock.core.fields import Fields
+from penstock.core.fields import Fields, malformed
 from penstock.core.ownership import Owners
 from penstock.core.rollout import Phase
 from penstock.core.template import digest, template_hash
@@ -109,7 +109,7 @@ def decode(text: str) -> Record:
         version = values.pop("v")
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         raise RecordError("the record is not readable JSON") from None
-    if version != VERSION:
+    if version != VERSION or type(version) is not int:
         raise RecordError(f"the record has version {version!r}, this Penstock reads version {VERSION}")
     try:
         record = _typed(values)
@@ -136,6 +136,9 @@ def _typed(values: dict[str, Any]) -> Record:
     for name, kinds in _SAVED.items():
         if saved[name] is not None:
             _demand(f"saved.{name}", saved[name], kinds)
+    for name in ("surge", "unavailable"):
+        if malformed(saved[name]):
+            raise ValueError(f"saved.{name} is {saved[name]!r}")
     values["saved"] = Fields(**saved)
     values["phase"] = Phase(values["phase"])
     for n in values["approved"]:
