@@ -7,13 +7,15 @@ import pytest
 from penstock.core import ownership
 from penstock.core.ownership import Entries, Owners
 
-SURGE = {"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}}
-READY = {"f:spec": {"f:minReadySeconds": {}}}
-PAUSED = {"f:spec": {"f:paused": {}}}
-IMAGE = {"f:spec": {"f:template": {"f:spec": {}}}}
+Tree = dict[str, Any]
+
+SURGE: Tree = {"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}}
+READY: Tree = {"f:spec": {"f:minReadySeconds": {}}}
+PAUSED: Tree = {"f:spec": {"f:paused": {}}}
+IMAGE: Tree = {"f:spec": {"f:template": {"f:spec": {}}}}
 
 
-def entry(manager: str, fields: dict[str, Any], operation: str = "Apply", **more: str) -> dict[str, Any]:
+def entry(manager: str, fields: Tree, operation: str = "Apply", **more: str) -> dict[str, Any]:
     return {"manager": manager, "operation": operation, "apiVersion": "apps/v1", "fieldsV1": fields, **more}
 
 
