@@ -77,6 +77,8 @@ def _passes(old: Object, new: Object, fields: Fields, now: float) -> Outcome | N
     if fields.type != ROLLING:
         warning = f"strategy {fields.type} cannot be rolled out in steps; this change goes to all pods at once"
         return Outcome("NotRolling", Draft(), (warning,))
+    if fields.problem():
+        return Outcome("Invalid", Draft())  # the API server refuses these with its own message
     if fields.paused:
         return Outcome("PausedByUser", Draft())
     if returns_fast(old, template_hash(new["spec"]["template"]), now):
