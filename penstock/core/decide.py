@@ -193,8 +193,10 @@ def finishing(s: Situation) -> Decision:
     found = [f for f in findings(s) if f.severity is Severity.FAIL]
     if found and s.plan.on_failure == "rollback" and s.stable:
         return workload.retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
-    message = found[0].message if found else f"all steps passed; all {s.replicas} pods get the new version"
-    return Decision(found[0].reason if found else Reason.FINISHING, message)
+    if found:
+        back = f"nothing is taken back (on-failure: pause): penstock abort {s.deployment.name} -n {s.deployment.namespace}"
+        return Decision(found[0].reason, f"{found[0].message}; {back}")
+    return Decision(Reason.FINISHING, f"all steps passed; all {s.replicas} pods get the new version")
 
 
 def rejected(s: Situation) -> Decision:

@@ -72,7 +72,8 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
     saved = known.saved.merged(before, after, stated(entries(old), entries(new)))
     known = replace(known, saved=saved)
     was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
-    ended = _ended(record, old, new, reverted=now == record.stable and now != was)
+    shown = annotation(old, keys.DECLARED) is not None  # a retreat shows the stable template, declared is another one
+    ended = _ended(record, old, new, reverted=now == record.stable and (now != was or not shown))
     if ended:
         draft = released(entries(new), record, saved)
         shown = now == was == record.stable  # a retreat shows the stable template for a moment, its owner's is aside
