@@ -191,9 +191,11 @@ class Rollout:
             decision = decide(sight.seen)
         decision = self._ended_by_admission(sight.seen, decision)
         self._note(decision)
+        if decision.over and not self._left:  # our watch is behind, or a new rollout has begun since we read
+            return SETTLE
         if decision.over:
+            self._over = True  # before anything is awaited: what is seen from here on is another rollout's
             await self._tell(sight, decision)
-            self._over = True
             return 0.0
         written = await self._write(sight, decision)
         await self._tell(sight, decision)
