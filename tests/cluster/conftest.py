@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.cluster import cluster as sandbox
-from tests.cluster.cluster import Cluster
-from tests.cluster.stage import Stage
+pytest.register_assert_rewrite("tests.cluster.ends")
+
+from tests.cluster import cluster as sandbox  # noqa: E402 - the assertions of modules imported before stay dumb
+from tests.cluster.cluster import Cluster  # noqa: E402
+from tests.cluster.stage import Stage  # noqa: E402
 
 
 @pytest.fixture(scope="session")

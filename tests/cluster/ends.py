@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from tests.cluster.world import World, label
+from tests.cluster.world import Late, World, label
 
 Object = dict[str, Any]
 
@@ -25,8 +25,8 @@ def fields(deployment: Object) -> Object:
     return {name: value for name, value in deployment["spec"].items() if name not in ("template", "replicas")}
 
 
-def traces(here: World) -> list[str]:
-    """What still names us."""
+def traces(here: World, *, replicasets: bool = True) -> list[str]:
+    """What still names us, on the Deployment and on its ReplicaSets."""
     deployment = here.deployment
     meta, status = deployment["metadata"], deployment.get("status") or {}
     found = [f"annotation {key}" for key in meta.get("annotations", {}) if _ours(key)]
@@ -36,7 +36,7 @@ def traces(here: World) -> list[str]:
     ]
     found += [f"condition {c['type']}" for c in status.get("conditions") or [] if "penstock" in c["type"]]
     for (kind, name), obj in here.recorder.objects.items():
-        if kind == "ReplicaSet":
+        if kind == "ReplicaSet" and replicasets:
             found += [f"{name}: annotation {key}" for key in obj["metadata"].get("annotations", {}) if _ours(key)]
     return found
 
@@ -51,7 +51,10 @@ def _ours(key: str) -> bool:
     return key.startswith("penstock.dev/") and key not in PROMISED and key != KEPT
 
 
-async def restored(here: World) -> None:
+async def restored(here: World, *, replicasets: bool = True) -> None:
     """Wait until nothing names us, and compare the fields with those from before."""
-    await here.until("free of traces", lambda: not traces(here), 20)
+    try:
+        await here.until("free of traces", lambda: not traces(here, replicasets=replicasets), 20)
+    except Late:
+        assert traces(here, replicasets=replicasets) == []
     assert spelled(fields(here.deployment)) == spelled(fields(here.born))

@@ -15,6 +15,9 @@ from dataclasses import dataclass, field
 from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet, resolve
 from tests.cluster.state import Event, State
 
+REACTION = 1.0
+"""Seconds before a write in which pods may have lost their readiness unseen: it was decided on what was read before."""
+
 TRUNCATED = 1.1
 """Seconds by which a stay may look too short: conditions carry whole seconds, and a watch takes its time."""
 
@@ -65,6 +68,18 @@ class Climb:
     """A change of size has removed all its pods; the steps that were passed remain so, and it goes on from there."""
     passed: bool = False
     """Every step has been stayed at, so the rest may follow."""
+    lost: tuple[float, float] | None = None
+    """Since when it was whole and until when, once it is not."""
+
+    def count(self, enough: bool, at: float) -> None:
+        """Whether all pods of the step are Ready now."""
+        if not enough and self.whole is not None:
+            self.lost = (self.whole, at)
+        self.whole = (at if self.whole is None else self.whole) if enough else None
+
+    def until(self, at: float) -> float | None:
+        """Since when it was whole a moment ago."""
+        return self.lost[0] if self.lost and at - self.lost[1] <= REACTION else None
 
 
 def levels(deployment: Deployment) -> list[int]:
@@ -99,6 +114,9 @@ class Judge:
     _grants: dict[str, Grant] = field(default_factory=dict)
     _climb: Climb | None = None
     _armed: int = 0
+    _left_alone: bool = False
+    """The replicas changed while the native controller was completing a rollout under the user's own fields. It takes
+    stale counts of ready pods for true then and goes below the floor (seen on 1.37.2); I1 is about what we do."""
     _was_ready: set[str] = field(default_factory=set)
     _debts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
     _replacements: set[str] = field(default_factory=set)
@@ -137,7 +155,7 @@ class Judge:
         if now is None:
             return
         if before is None or before.uid != now.uid:
-            self._stable, self._climb = now.version, None
+            self._stable, self._climb, self._armed = now.version, None, 0
         elif before.version != now.version and before.grant is None:
             self._stable = before.version
         if now.grant and not now.grant.ends:
@@ -148,6 +166,9 @@ class Judge:
             if self._climb.whole is not None and at - self._climb.whole >= stay(now) - TRUNCATED:
                 self._climb.step += 1  # passed, whatever becomes of its pods now
             self._climb.scaled = True
+            self._left_alone = now.grant is None or now.grant.ends
+        if self._climb.scaled and now.grant and not now.grant.ends:
+            self._climb.step = max(self._climb.step, now.grant.step)
         if now.grant is None:
             self._climb.scaled = False
             self._climb.step = min(self._climb.step, len(levels(now)))
@@ -170,7 +191,8 @@ class Judge:
     def _stayed(self, index: int, at: float, deployment: Deployment) -> None:
         climb = self._climb
         assert climb
-        stayed = at - climb.whole if climb.whole is not None else None
+        since = climb.whole if climb.whole is not None else climb.until(at)
+        stayed = at - since if since is not None else None
         if stayed is None or stayed < stay(deployment) - TRUNCATED:
             lasted = "without all of its pods being Ready" if stayed is None else f"after {stayed:.1f} s"
             message = f"step {climb.step} of {levels(deployment)} was left {lasted}; it lasts {deployment.plan[1]}"
@@ -225,8 +247,7 @@ class Judge:
             climb.kept = False
         if climb.step and not climb.scaled and not climb.kept:
             ready = sum(pod.ready for pod in self.state.living(climb.version))
-            enough = ready >= levels(deployment)[climb.step - 1]
-            climb.whole = (at if climb.whole is None else climb.whole) if enough else None
+            climb.count(ready >= levels(deployment)[climb.step - 1], at)
 
     def _anew(self, deployment: Deployment) -> bool:
         """Nothing that was opened for another number of replicas is still under way."""
@@ -269,6 +290,9 @@ class Judge:
         floor, ready = self.state.fewest, self._serving()
         if ready >= floor:
             self._armed = floor
+        if self._left_alone:
+            self._armed = 0
+            self._left_alone = not (self.state.total == deployment.replicas == ready)
         self._armed = min(self._armed, floor)
         if floor == self._armed and (
             self.extremes.ready is None or ready - floor < self.extremes.ready - self.extremes.floor

@@ -42,6 +42,8 @@ class State:
     deployment: Deployment | None = None
     replicasets: dict[str, ReplicaSet] = field(default_factory=dict)
     pods: dict[str, Pod] = field(default_factory=dict)
+    known: str = ""
+    """The uid of the Deployment; another one of the same name starts from nothing."""
     wishes: list[Wish] = field(default_factory=list)
     sizes: defaultdict[str, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
     """ReplicaSet → (generation, replicas), as far back as its controller may still be looking."""
@@ -63,8 +65,9 @@ class State:
         if deleted:
             self.deployment = None
             return
-        if self.deployment is None or self.deployment.uid != deployment.uid:
+        if self.known != deployment.uid:
             self.wishes.clear()
+        self.known = deployment.uid
         self.deployment = deployment
         self.wishes.append(Wish(deployment.generation, deployment.replicas, deployment.limits))
         self.wishes = [w for w in self.wishes if w.generation >= deployment.observed] or self.wishes[-1:]

@@ -4,6 +4,7 @@ So many tests run side by side on one control plane without seeing each other, a
 """
 
 import asyncio
+import json
 import os
 import signal
 from collections.abc import AsyncIterator, Callable
@@ -17,13 +18,14 @@ import aiohttp
 from penstock.kube import Client, NotFound, objects
 from tests.cluster import kubeconfig
 from tests.cluster.cluster import Cluster, Output
+from tests.cluster.judge import levels
 from tests.cluster.meeting import Meeting
 from tests.cluster.nursery import Nursery
 from tests.cluster.proxy import Cut, Proxy, Trap
 from tests.cluster.reading import Grant
 from tests.cluster.recorder import Recorder
 from tests.cluster.state import State
-from tests.cluster.workload import NAME, Workload, image
+from tests.cluster.workload import NAME, SANDBOX, Workload, image
 
 Object = dict[str, Any]
 
@@ -106,9 +108,34 @@ class World:
         except NotFound:
             self.recorder.excused.discard(name)
 
+    async def afflict(self, version: str, behaviour: str, **times: str) -> None:
+        """Make the living pods of a version behave differently from now on."""
+        self.recorder.failing.add(image(version))
+        notes = {SANDBOX + name.replace("_", "-"): value for name, value in times.items()}
+        body = {"metadata": {"labels": {SANDBOX + "behaviour": behaviour}, "annotations": notes}}
+        for name in self.names(version):
+            await self.client.merge(objects.pod(self.namespace, name), body)
+
+    async def ask(self, do: str) -> None:
+        """What a person asks for by the request annotation, at the present step of the present rollout."""
+        request = json.dumps({"do": do, "rollout": self.record["id"], "step": self.record["step"]})
+        await self.client.merge(self.path, {"metadata": {"annotations": {"penstock.dev/request": request}}})
+
     async def kubectl(self, *arguments: str, stdin: str = "") -> Output:
         """The real kubectl in this namespace."""
         return await self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+
+    def backup(self) -> Object:
+        """The Deployment as a backup tool would create it again."""
+        kept = {key: self.deployment[key] for key in ("apiVersion", "kind", "spec")}
+        meta = {key: self.deployment["metadata"][key] for key in ("name", "labels", "annotations")}
+        return kept | {"metadata": meta}
+
+    async def remove(self) -> None:
+        """Delete the Deployment, and wait until its pods have gone too."""
+        await self.client.delete(self.path, propagationPolicy="Background")
+        gone = ("Deployment", "ReplicaSet", "Pod")
+        await self.until("gone", lambda: not any(kind in gone for kind, _ in self.recorder.objects))
 
     # What is seen.
 
@@ -116,6 +143,11 @@ class World:
     def path(self) -> str:
         """Of the Deployment."""
         return objects.deployment(self.namespace, NAME)
+
+    @property
+    def collection(self) -> str:
+        """Of all Deployments here."""
+        return objects.deployments(self.namespace)
 
     @property
     def deployment(self) -> Object:
@@ -137,6 +169,17 @@ class World:
         """The record."""
         deployment = self.state.deployment
         return deployment.grant if deployment else None
+
+    @property
+    def record(self) -> Object:
+        """The record as it is written; empty without one."""
+        notes = self.deployment["metadata"].get("annotations") or {}
+        return dict(json.loads(notes.get("penstock.dev/record", "{}")))
+
+    def condition(self, field: str) -> str:
+        """A field of our condition; empty without one."""
+        conditions = (self.deployment.get("status") or {}).get("conditions") or []
+        return next((str(c[field]) for c in conditions if c["type"] == "penstock.dev/Rollout"), "")
 
     def pods(self, version: str) -> int:
         """Pods of a version, by spec."""
@@ -163,8 +206,9 @@ class World:
         grant, state = self.grant, self.state
         if grant is None or (grant.phase, grant.step) != ("Holding", step):
             return False
-        living = state.living(grant.declared)
-        return len(living) == grant.target == state.declared_pods(grant.declared) and all(p.ready for p in living)
+        living, deployment = state.living(grant.declared), state.deployment
+        wanted = levels(deployment)[step - 1] if deployment else 0
+        return len(living) == wanted == state.declared_pods(grant.declared) and all(p.ready for p in living)
 
     def phase(self) -> str:
         """The record's phase; empty without a record."""

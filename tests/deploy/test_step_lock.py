@@ -29,6 +29,7 @@ def alone(installed: Installation) -> Iterator[Installation]:
         body = {"metadata": {"name": NAMESPACE, "labels": {ENABLED: "true"}}}
         await client.post(objects.namespaces(), body)
         await client.post(objects.deployments(NAMESPACE), deployment("held", {ROLLOUT: "holding"}, paused=True))
+        await client.post(objects.deployments(NAMESPACE), deployment("rejected", {ROLLOUT: "rejected"}, paused=True))
         await client.post(objects.deployments(NAMESPACE), deployment("theirs", paused=True))
         await client.post(objects.deployments(NAMESPACE), deployment("running"))
 
@@ -68,12 +69,30 @@ def test_a_dead_webhook_does_not_let_a_rollout_go(alone: Installation) -> None:
 
 
 @pytest.mark.parametrize(
+    "spec",
+    [
+        {"minReadySeconds": 9},
+        {"progressDeadlineSeconds": 300},
+        {"strategy": {"rollingUpdate": {"maxSurge": 7}}},
+        {"strategy": {"rollingUpdate": {"maxUnavailable": 7}}},
+        {"strategy": {"type": "Recreate", "rollingUpdate": None}},
+    ],
+    ids=str,
+)
+def test_a_manifest_that_is_applied_again_does_not_change_what_is_in_force(alone: Installation, spec: Object) -> None:
+    """A raised maxSurge resizes both versions while paused, and in an open window each of these brings new pods."""
+    assert said(alone, "held", {"spec": spec}).endswith(f"denied request: {REFUSAL}")
+
+
+@pytest.mark.parametrize(
     ("name", "patch"),
     [
         ("held", {"spec": {"paused": False}, **LABEL_OFF}),
         ("held", LABEL_OFF),
-        ("held", {"spec": {"replicas": 0, "minReadySeconds": 9}}),
+        ("held", {"spec": {"replicas": 0, "revisionHistoryLimit": 9}}),
         ("held", {"spec": image("app:3")}),
+        ("held", {"spec": {"minReadySeconds": 9, **image("app:3")}}),
+        ("rejected", {"spec": {"minReadySeconds": 9}}),
         ("held", {"spec": {"paused": True}}),
         ("theirs", {"spec": {"paused": False}}),
         ("theirs", {"spec": {"paused": False}, **LABEL_ON}),
