@@ -148,7 +148,7 @@ def test_a_lost_label_alone_is_put_back() -> None:
 def test_at_the_end_our_name_leaves_the_list_of_owners() -> None:
     """And the surge goes back to the tool that had it."""
     known = replace(HELD, owners={"surge": ("argocd/Apply",)})
-    surge = {"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}}
+    surge: Object = {"f:spec": {"f:strategy": {"f:rollingUpdate": {"f:maxSurge": {}}}}}
     new = changed(OLD, "v1")
     new["metadata"]["managedFields"] = [
         {"manager": "argocd", "operation": "Apply", "fieldsV1": {}},
