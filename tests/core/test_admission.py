@@ -34,7 +34,7 @@ def stored(request: Request, *, gating: bool = True) -> tuple[Admission, Object]
 
 
 def begun(saved: Fields = Fields(), **changes: Any) -> Record:  # noqa: B008  # frozen
-    values = {
+    values: Object = {
         "uid": UID,
         "id": rollout_id(UID, V2, 3),
         "declared": V2,
