@@ -31,20 +31,12 @@ def traces(here: World, *, replicasets: bool = True) -> list[str]:
     meta, status = deployment["metadata"], deployment.get("status") or {}
     found = [f"annotation {key}" for key in meta.get("annotations", {}) if _ours(key)]
     found += [f"label {label(deployment)}"] if label(deployment) else []
-    found += [
-        f"managed by {e['manager']}: {spelled(e['fieldsV1'])}" for e in meta.get("managedFields", []) if _named(e)
-    ]
+    found += [f"managed by us: {spelled(e['fieldsV1'])}" for e in meta["managedFields"] if e["manager"] == "penstock"]
     found += [f"condition {c['type']}" for c in status.get("conditions") or [] if "penstock" in c["type"]]
     for (kind, name), obj in here.recorder.objects.items():
         if kind == "ReplicaSet" and replicasets:
             found += [f"{name}: annotation {key}" for key in obj["metadata"].get("annotations", {}) if _ours(key)]
     return found
-
-
-def _named(entry: Object) -> bool:
-    return "penstock" in str(entry.get("manager")) or (
-        entry.get("manager") != "kubectl-client-side-apply" and "penstock.dev/rec" in spelled(entry.get("fieldsV1"))
-    )
 
 
 def _ours(key: str) -> bool:

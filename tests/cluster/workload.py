@@ -55,6 +55,14 @@ class Workload:
             "spec": {"containers": [{"name": "app", "image": image(version)}]},
         }
 
+    @staticmethod
+    def limits(surge: Amount, unavailable: Amount) -> dict[str, Any]:
+        """A merge patch with which the user changes their limits."""
+        return {
+            "metadata": {"annotations": {LIMITS: json.dumps([surge, unavailable])}},
+            "spec": {"strategy": {"rollingUpdate": {"maxSurge": surge, "maxUnavailable": unavailable}}},
+        }
+
 
 def image(version: str) -> str:
     """How a version is called in histories."""

@@ -7,6 +7,7 @@ import asyncio
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -136,6 +137,11 @@ class World:
         await self.client.delete(self.path, propagationPolicy="Background")
         gone = ("Deployment", "ReplicaSet", "Pod")
         await self.until("gone", lambda: not any(kind in gone for kind, _ in self.recorder.objects))
+
+    @staticmethod
+    def now() -> float:
+        """Seconds since 1970."""
+        return time.time()
 
     # What is seen.
 
