@@ -12,7 +12,7 @@ from typing import Any
 
 from controller.observe import Sight
 from penstock.core import keys, patch
-from penstock.core.decision import Clean, Decision, Delete, Empty, Patch, Unmark
+from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark
 from penstock.core.guard import record_of
 from penstock.core.patch import Path
 from penstock.core.reasons import QUIET, WARNINGS, Reason
@@ -39,6 +39,9 @@ async def write(client: Client, sight: Sight, decision: Decision) -> bool:
         case Clean(name):
             wanted = [(("metadata", "annotations", key), None) for key in keys.COPIED]
             return await _replicaset(client, namespace, sight.replicasets[name], wanted)
+        case Align(name, replicas):
+            desired = [(("metadata", "annotations", keys.DESIRED), str(replicas))]
+            return await _replicaset(client, namespace, sight.replicasets[name], desired)
         case Delete(name, uid):
             await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
         case Unmark():

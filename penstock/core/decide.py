@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from penstock.core import keys
 from penstock.core.checks import Severity, findings
-from penstock.core.decision import Decision, Patch
+from penstock.core.decision import Align, Decision, Patch
 from penstock.core.draft import released
 from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero
 from penstock.core.observation import Observation
@@ -136,6 +136,16 @@ def stable_unknown(s: Situation) -> Decision | None:
     return quiet(f"{best.name} is the stable version", patch(s, record, s.deployment.fields))
 
 
+def misaligned(s: Situation) -> Decision | None:
+    """We emptied the new ReplicaSet in the moment in which the replicas became just what the stable one has."""
+    active = [rs for rs in s.seen.replicasets if rs.replicas]
+    if len(active) != 1 or active[0].replicas != s.replicas or not s.deployment.seen:
+        return None
+    if active[0].desired in (None, s.replicas):
+        return None
+    return quiet(f"{active[0].name} says what it has", Align(active[0].name, s.replicas))
+
+
 def repaused(s: Situation) -> Decision | None:
     """Held, yet not paused: somebody got past the guard while the webhook was dead."""
     if s.record.phase not in HELD or s.paused:
@@ -194,8 +204,9 @@ def finishing(s: Situation) -> Decision:
     if found and s.plan.on_failure == "rollback" and s.stable:
         return workload.retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
     if found:
-        back = f"nothing is taken back (on-failure: pause): penstock abort {s.deployment.name} -n {s.deployment.namespace}"
-        return Decision(found[0].reason, f"{found[0].message}; {back}")
+        name = f"{s.deployment.name} -n {s.deployment.namespace}"
+        message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
+        return Decision(found[0].reason, message)
     return Decision(Reason.FINISHING, f"all steps passed; all {s.replicas} pods get the new version")
 
 
@@ -217,6 +228,7 @@ RULES: tuple[Rule, ...] = (
     stable_unknown,
     requested,  # a person's request is consumed, whatever comes of it
     workload.give_back,  # before anything else is written: an apply of the owner must not fail
+    misaligned,  # the native controller would not roll, whatever we open
     repaused,
     in_phase,
 )

@@ -42,11 +42,20 @@ class Clean:
 
 
 @dataclass(frozen=True)
+class Align:
+    """Let a ReplicaSet's annotation say the replicas that are wanted. Where it is the only one with pods and has just
+    so many, the native controller never corrects it, and takes every sync for a scaling that goes nowhere."""
+
+    replicaset: str
+    replicas: int
+
+
+@dataclass(frozen=True)
 class Unmark:
     """Remove our condition from the status."""
 
 
-Write = Patch | Empty | Delete | Clean | Unmark
+Write = Patch | Empty | Delete | Clean | Align | Unmark
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,9 @@ FAST_ROLLBACK = PREFIX + "fast-rollback"
 
 """DECLARED keeps the declared template for the milliseconds in which a retreat shows the stable one."""
 
+DESIRED = "deployment.kubernetes.io/desired-replicas"
+"""The native controller's own annotation on a ReplicaSet: where it differs from the replicas, it scales, not rolls."""
+
 CONDITION = PREFIX + "Rollout"
 """Type of the condition in a Deployment's status."""
 

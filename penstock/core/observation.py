@@ -93,6 +93,8 @@ class ReplicaSet:
     revision: str
     marked: bool
     """It carries annotations of ours that the native controller copied from the Deployment."""
+    desired: int | None = None
+    """The replicas of the Deployment when the native controller last scaled it; None where it never did."""
 
     @classmethod
     def of(cls, obj: Object) -> "ReplicaSet":
@@ -112,6 +114,7 @@ class ReplicaSet:
             created=moment(meta.get("creationTimestamp")),
             revision=notes.get("deployment.kubernetes.io/revision", ""),
             marked=any(key in notes for key in keys.COPIED),
+            desired=int(notes[keys.DESIRED]) if notes.get(keys.DESIRED, "").isdecimal() else None,
         )
 
 

@@ -178,26 +178,33 @@ def retreat(s: Situation, reason: Reason, message: str, *, failed: str = "", res
 
 
 def stable_window(s: Situation, record: Record) -> Patch:
-    """Show the native controller the stable template, under the user's own limits: it rolls back by itself.
+    """Show the native controller the stable template, within the user's own limits: it rolls back by itself.
 
     The declared template is kept in an annotation of the same write; a version that never ran stands nowhere else.
     """
     assert s.stable is not None
     aside = s.deployment.annotations.get(keys.DECLARED) or json.dumps(s.deployment.spec, separators=(",", ":"))
-    fields = replace(record.saved.rolling(), paused=None)
+    fields = replace(_retreat_fields(s), paused=None)
     return patch(s, replace(record, since=s.now), fields, s.stable.spec, {keys.DECLARED: aside})
 
 
-def close_stable_window(s: Situation) -> Decision:
-    """Show the declared template again, paused, so that Git and the cluster agree.
+def _retreat_fields(s: Situation) -> Fields:
+    """The user's fields, but no more surge than is used already.
 
-    Where the full surge is not used, the native controller would fill it up even while paused, with new pods too.
+    A pause, ours or that of a newer template's admission, would fill a surge up in proportion, new pods included.
     """
-    template = declared(s.deployment.annotations.get(keys.DECLARED), s.record)
-    fields = replace(s.record.saved.rolling(), paused=True)
+    own, limits = s.record.saved.rolling(), s.limits
     beside = sum(rs.replicas for rs in s.seen.replicasets) - s.replicas
-    if s.others and 0 < beside < s.limits.surge:
-        fields = replace(fields, surge=beside)
+    surge = max(0 if limits.unavailable else 1, min(limits.surge, beside))
+    if not s.others or surge >= limits.surge:
+        return own
+    return replace(own, surge=surge if isinstance(own.surge, int) else clamp(surge, s.replicas, own.surge, up=True))
+
+
+def close_stable_window(s: Situation) -> Decision:
+    """Show the declared template again, paused, so that Git and the cluster agree."""
+    template = declared(s.deployment.annotations.get(keys.DECLARED), s.record)
+    fields = replace(_retreat_fields(s), paused=True)
     write = patch(s, s.record, fields, template, {keys.DECLARED: None})
     return quiet("the declared template is shown again", write)
 
@@ -206,9 +213,7 @@ def retreating(s: Situation) -> Decision:
     """One look at a retreat: empty the new ReplicaSet, or go through windows on the stable template."""
     left = sum(rs.replicas for rs in s.others)
     if not s.paused and s.deployment.template == s.record.stable:
-        size = s.stable.replicas if s.stable else 0
-        done = left == 0 or size >= s.replicas or size + left >= s.replicas + s.limits.surge
-        if s.deployment.seen and done:
+        if s.deployment.seen and _turned_back(s, left):
             return close_stable_window(s)
         return quiet("the native controller takes pods of the new version back")
     if s.deployment.template == s.record.stable and keys.DECLARED in s.deployment.annotations:
@@ -226,6 +231,13 @@ def retreating(s: Situation) -> Decision:
     if stable and (stable.available >= stable.replicas or s.now - s.record.since > REOPEN) and s.deployment.seen:
         return quiet("a window on the stable template is opened", stable_window(s, s.record))
     return Decision(Reason.RETREATING, message + ", after pods of the stable version have become Ready", wait=POLL)
+
+
+def _turned_back(s: Situation, left: int) -> bool:
+    """Whether the native controller has done what it can before more stable pods are available."""
+    size, available = (s.stable.replicas, s.stable.available) if s.stable else (0, 0)
+    full = size + left >= s.replicas + s.in_force.surge
+    return left == 0 or size >= s.replicas or (full and left + available <= s.replicas - s.limits.unavailable)
 
 
 def _retreated(s: Situation) -> Decision:
