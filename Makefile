@@ -19,13 +19,13 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -m "not cluster and not real and not full"
+	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
 
 test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
 	$(BIN)/pytest -m "not full"
 
-test-full: setup  ## every test
-	$(BIN)/pytest
+test-full: setup  ## every test, with new examples for the property tests
+	PENSTOCK_RANDOM=1 $(BIN)/pytest
 
 demo: setup  ## the story: a good release, a bad one, a controller killed half-way
 	@$(BIN)/python -m sandbox.demo

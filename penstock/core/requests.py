@@ -77,8 +77,8 @@ def skip_to(s: Situation, asked: Request) -> Decision:
     if s.record.phase is not Phase.HOLDING:
         return ignored(s, "steps can be skipped while holding only")
     if not s.record.step < asked.step <= len(s.exposures):
-        later = f"of {s.record.step + 1} to {len(s.exposures)}" if s.record.step < len(s.exposures) else "left"
-        return ignored(s, f"step {asked.step} is not a later step {later}")
+        later = ", ".join(map(str, range(s.record.step + 1, len(s.exposures) + 1))) or "none"
+        return ignored(s, f"{asked.step} is not a later step (later ones: {later})")
     passed = tuple(range(s.record.step, asked.step))
     record = replace(s.record, step=asked.step, approved=(*s.record.approved, *passed), awaiting=False)
     return _answer(s, Reason.APPROVED, f"a person skips to step {asked.step}", record)

@@ -73,8 +73,8 @@ def test_a_rejected_version_can_be_tried_again() -> None:
     ("do", "target", "message"),
     [
         ("retry", "", "only a rejected version can be tried again; this is step 2 of rollout "),
-        ("skip-to", "2", "steps 3 to 3 can be skipped to, while holding; this is step 2 of rollout "),
-        ("skip-to", "4", "steps 3 to 3 can be skipped to, while holding; this is step 2 of rollout "),
+        ("skip-to", "2", "2 is not a later step (later ones: 3); this is step 2 of rollout "),
+        ("skip-to", "4", "4 is not a later step (later ones: 3); this is step 2 of rollout "),
         ("skip-to", "33%", "33% is no step of this rollout"),
         ("skip-to", "last", "last is no step of this rollout"),
     ],
