@@ -83,7 +83,7 @@ def leaving(s: Situation) -> Decision | None:
     """Released already: nothing else is decided any more."""
     if s.record.phase is not Phase.LEAVING:
         return None
-    return workload.leave(s)
+    return misaligned(s) or workload.leave(s)
 
 
 def opted_out(s: Situation) -> Decision | None:

@@ -15,7 +15,7 @@ from penstock.core.fields import Fields
 from penstock.core.ownership import entries, stated
 from penstock.core.patch import value_at
 from penstock.core.record import Record, RecordError, declared, decode, superseded
-from penstock.core.rollout import HELD, Phase
+from penstock.core.rollout import Phase
 from penstock.core.template import loose_hash, template_hash
 
 Object = Mapping[str, Any]
@@ -55,13 +55,13 @@ def record_of(obj: Object | None) -> Record | None:
 def active(obj: Object | None) -> Record | None:
     """The record that counts: valid, together with our label, and not of a rollout that has been released.
 
-    A hold that lost its label counts all the same: no ReplicaSet has a copy of it (`rollout undo` is refused while
-    paused). One that is not paused any more was released by hand.
+    One that lost its label while paused counts all the same: no ReplicaSet has a copy of it (`rollout undo` is refused
+    while paused). One that is not paused any more was released by hand.
     """
     record = record_of(obj)
     if record is None or record.phase is Phase.LEAVING:
         return None
-    held = record.phase in HELD and value_at(obj, ("spec", "paused")) is True
+    held = value_at(obj, ("spec", "paused")) is True and record.phase is not Phase.FINISHING
     return record if label(obj, keys.ROLLOUT) or held else None
 
 
