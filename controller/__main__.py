@@ -1,8 +1,13 @@
 """`python -m controller`: leads its shard, steps every active rollout, keeps the webhook's certificates."""
 
+import signal
+import sys
+
+# The first process of a container ignores SIGTERM until something handles it, and the imports below take a second.
+signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+
 import asyncio
 import contextlib
-import signal
 
 import click
 
