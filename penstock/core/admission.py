@@ -15,9 +15,10 @@ from penstock.core.draft import Draft
 from penstock.core.fields import DEFAULT_DEADLINE, Fields
 from penstock.core.gate import gated
 from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
-from penstock.core.patch import Operation
-from penstock.core.record import Record, RecordError, decode, encode
+from penstock.core.patch import Operation, value_at
+from penstock.core.record import Record, RecordError, decode, encode, rollout_id
 from penstock.core.rollout import Phase
+from penstock.core.template import template_hash
 
 KUBECTL_ROLLOUT = "kubectl-rollout"
 """Field manager of `kubectl rollout pause|resume|restart`."""
@@ -101,6 +102,9 @@ def _own_fields(old: Object | None, new: Object) -> Fields:
     with fields that are as stored: these are the user's.
     """
     after = Fields.of(new)
+    made = _made_for(old, new)
+    if made:
+        return replace(after, paused=made.saved.paused)
     stored = _orphan(old)
     if stored:
         return stored.saved.merged(Fields.of(old or {}), after)
@@ -110,6 +114,22 @@ def _own_fields(old: Object | None, new: Object) -> Fields:
     saved = _foreign_saved(new, before)
     changed = {n: v for n, v in saved.json().items() if before is None or getattr(after, n) != getattr(before, n)}
     return replace(after, **changed)
+
+
+def _made_for(old: Object | None, new: Object) -> Record | None:
+    """The record in the incoming object that an earlier admission of this very write has put there: the pause that
+    came with it is the gate's. Only the user's own pause is read from it."""
+    record = record_of(new)
+    if old is None or record is None:
+        return None
+    generation = value_at(old, ("metadata", "generation")) or 0
+    same = record.id == rollout_id(record.uid, template_hash(new["spec"]["template"]), generation)
+    return record if same and record.phase is Phase.PENDING and record.id != _id(old) else None
+
+
+def _id(obj: Object) -> str:
+    known = record_of(obj)
+    return known.id if known else ""
 
 
 def _foreign_saved(new: Object, before: Fields | None) -> Fields:

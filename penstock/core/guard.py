@@ -68,10 +68,15 @@ def active(obj: Object | None) -> Record | None:
 def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outcome:
     """The answer to a write to a Deployment whose rollout runs. `resumed`: it came from `kubectl rollout resume`."""
     before, after = Fields.of(old), Fields.of(new)
-    known = _kept_by_admission(record, new)
-    saved = known.saved.merged(before, after, stated(entries(old), entries(new)))
-    known = replace(known, saved=saved)
     was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
+    known = _kept_by_admission(record, old, new)
+    if known is None:
+        known = record
+        saved = record.saved.merged(before, after, stated(entries(old), entries(new)))
+    else:  # the fields that came are then ours, but for what another mutator changed since
+        force = _in_force(known, before)
+        saved = known.saved.merged(force if now == was else replace(force, paused=True), after)
+    known = replace(known, saved=saved)
     shown = annotation(old, keys.DECLARED) is not None  # a retreat shows the stable template, declared is another one
     ended = _ended(record, old, new, reverted=now == record.stable and (now != was or not shown))
     if ended:
@@ -108,15 +113,26 @@ def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str |
     return None
 
 
-def _kept_by_admission(record: Record, new: Object) -> Record:
-    """The stored record with what an earlier admission of the same write already put into the incoming one.
+def _kept_by_admission(record: Record, old: Object, new: Object) -> Record | None:
+    """The stored record with what an earlier admission of the same write already put into the incoming one, or None
+    where there was none. Two entries may be asked about one write; the second would forget what the first has kept.
 
-    Only what any updater may say anyway (own field values, approvals); without it, admitting twice would forget it.
+    Only what any updater may say anyway (own field values, approvals) is taken from there.
     """
     seen = record_of(new)
-    if seen and replace(seen, saved=record.saved, approved=record.approved, awaiting=record.awaiting) == record:
-        return seen
-    return record
+    if seen is None:
+        return None
+    if replace(seen, saved=record.saved, approved=record.approved, awaiting=record.awaiting) == record:
+        voided = annotation(old, keys.DECLARED) is not None and annotation(new, keys.DECLARED) is None
+        return seen if seen != record or voided else None
+    made = (_superseding(record, old, new), replace(record, declared=template_hash(new["spec"]["template"])))
+    return replace(record, saved=seen.saved) if replace(seen, saved=record.saved) in made else None
+
+
+def _superseding(record: Record, old: Object, new: Object) -> Record:
+    template = new["spec"]["template"]
+    generation = value_at(old, ("metadata", "generation")) or 0
+    return superseded(record, template_hash(template), loose_hash(template), generation)
 
 
 def _text(old: Object, record: Record, known: Record) -> str | None:
@@ -132,8 +148,7 @@ def _other_template(old: Object, new: Object, known: Record, before: Fields) -> 
     if known.failed and known.phase in (Phase.RETREATING, Phase.REJECTED) and loose == known.loose:
         warning = f"this version was taken back and stays held: {known.failed}"
         return Outcome("StillRejected", _declaring(replace(known, declared=now), force), (warning,))
-    generation = value_at(old, ("metadata", "generation")) or 0
-    return Outcome("Superseded", _declaring(superseded(known, now, loose, generation), force))
+    return Outcome("Superseded", _declaring(_superseding(known, old, new), force))
 
 
 def _declaring(record: Record, force: Fields) -> Draft:

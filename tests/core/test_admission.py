@@ -237,6 +237,32 @@ def test_what_a_released_rollout_left_behind_is_not_put_back() -> None:
     assert (answer.reason, Fields.of(after)) == ("Gated", Fields(paused=True))
 
 
+OPEN = rolling(record(Phase.OPENING), fields=replace(BRAKED, paused=None))
+ASIDE = noted(rolling(record(Phase.RETREATING), "v1", Fields()), declared="{}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "saved"),
+    [
+        (deployment(paused=True), CHANGED, Fields()),
+        (REST, deployment("v2", minReadySeconds=5), Fields(min_ready=5)),
+        (OPEN, deployment("v3", minReadySeconds=5), Fields(min_ready=5)),
+        (ASIDE, deployment("v2"), Fields()),
+        (ORPHAN, deployment("v3", minReadySeconds=5), Fields(min_ready=5)),
+    ],
+)
+def test_a_second_admission_of_the_same_write_takes_nothing_of_ours_for_the_users(
+    old: Object, new: Object, saved: Fields
+) -> None:
+    """The pause that the first one set is not the user's, and what it saved is not forgotten."""
+    _, once = stored(written(old, new))
+    again, twice = stored(written(old, once))
+    assert (again.patch, twice) == ((), once)
+    known = record_of(once)
+    assert known is not None
+    assert known.saved == saved
+
+
 @pytest.mark.parametrize("request_", [written(REST, CHANGED), written(STEPPING, deployment("v3"))])
 def test_a_dry_run_gets_the_same_answer(request_: Request) -> None:
     """`kubectl diff` and `--dry-run=server` show what would happen."""

@@ -127,6 +127,14 @@ def test_a_revert_with_other_fields_ends_it_with_these() -> None:
     assert (outcome.reason, outcome.draft.fields) == ("Reverted", Fields(min_ready=7))
 
 
+def test_a_revert_that_admission_missed_ends_it_at_the_next_write() -> None:
+    """The webhook was away; the stable template stands there, and no retreat has put another one aside."""
+    old = rolling(HELD, "v1", IN_FORCE)
+    assert guarded(old, changed(old, replicas=20), HELD, resumed=False) == Outcome(
+        "Reverted", Draft(Fields(), None, dict.fromkeys(keys.OUR_ANNOTATIONS))
+    )
+
+
 def test_the_way_out_that_the_step_lock_names_ends_it() -> None:
     """Label removed and resumed in one write: kubectl alone is enough."""
     new = changed(OLD, paused=False)
