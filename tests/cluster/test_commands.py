@@ -65,7 +65,7 @@ async def approved_to_the_end(here: World) -> None:
     await here.until_promoted("2")
     idle = await penstock("status", "web")
     assert idle.out.startswith(f"{here.namespace}/web: no active rollout\nscope   opted in\n")
-    assert "Approved: step 1 is approved" in idle.out
+    assert "Approved: step 2 is approved" in idle.out
     late = await penstock("approve", "deploy/web", "--yes")
     assert (late.code, late.err.splitlines()[0]) == (1, f"Error: Deployment {here.namespace}/web has no active rollout")
 
