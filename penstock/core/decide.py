@@ -181,6 +181,8 @@ def braking(s: Situation) -> Decision:
         return fault
     if s.n == 0 or s.n >= s.k:
         return workload.unbrake(s)  # scaled meanwhile
+    if s.available < s.n:
+        return quiet(f"step {s.record.step}: a pod has fallen since; waiting until all {s.n} are available again")
     if workload.brake_seen(s):
         return workload.open_window(s, s.record.step)
     return quiet(f"step {s.record.step}: waiting until every controller has seen the brake")

@@ -7,6 +7,7 @@ cannot be asked to die there by itself, so it is killed from here, where its byt
 Plain HTTP towards the controller: it is on loopback, and TLS twice would only cost time.
 """
 
+import asyncio
 import enum
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -34,6 +35,8 @@ class Trap:
     at: int
     cut: Cut
     spring: Callable[[], None]
+    later: asyncio.Event | None = None
+    """With BEFORE: the write is sent all the same, once this is set, as from a process that was stopped and goes on."""
 
 
 @dataclass
@@ -76,7 +79,9 @@ class Proxy:
         trap = self._sprung(request)
         if trap and trap.cut is Cut.BEFORE:
             trap.spring()
-            return _dropped(request)
+            if trap.later is None:
+                return _dropped(request)
+            await trap.later.wait()
         url = self.access.server + request.raw_path
         headers = {k: v for k, v in request.headers.items() if k.lower() not in HOP_BY_HOP}
         async with self.session.request(

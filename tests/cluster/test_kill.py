@@ -9,6 +9,7 @@ import asyncio
 import pytest
 
 from tests.cluster.ends import restored
+from tests.cluster.nursery import alive
 from tests.cluster.proxy import Cut
 from tests.cluster.stage import Scenario, Stage
 from tests.cluster.workload import Workload
@@ -134,6 +135,45 @@ async def test_a_controller_that_lives_for_two_writes_at_a_time_still_gets_there
                 workload, cut, 0.1, good=good
             )
     await stage.play(scenarios)
+
+
+def stopped(workload: Workload, at: int, *, late: bool) -> Scenario:
+    """A leader falls asleep in the middle of a write, another one takes over, then the first one wakes up."""
+
+    async def scenario(here: World) -> None:
+        await here.start_controller()
+        await here.create(workload.manifest())
+        write = here.stop_at(at)
+        await here.release(workload, "2")
+        await here.died()
+        here.proxy.trap = None
+        before = here.record.get("epoch")
+        await here.start_controller("another")
+        if late:
+            await here.until_promoted("2")
+        else:
+            await here.until("taken over", lambda: here.record.get("epoch") != before)
+        write.set()
+        here.wake_controller()
+        await here.until_promoted("2")
+        await restored(here)
+        async with asyncio.timeout(20):
+            while alive(here.sleeping):
+                await here.silence(0.5)
+
+    return scenario
+
+
+async def test_a_leader_that_wakes_up_in_the_middle_of_a_write_does_no_harm(stage: Stage) -> None:
+    """The lease cannot stop a write that was on its way already; the write itself must fail."""
+    await stage.play(
+        {
+            f"asleep at write {at}, until {'the end' if late else 'the other has begun'}": stopped(LARGE, at, late=late)
+            for at in (1, 3, 4, 6, 9)
+            for late in (False, True)
+        },
+        width=10,
+    )
 
 
 @pytest.mark.full

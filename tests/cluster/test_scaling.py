@@ -112,6 +112,43 @@ async def test_scaling_from_ten_to_one_keeps_the_steps(stage: Stage) -> None:
     await stage.play(table((10, 1)), width=12)
 
 
+def scaled_alone(moment: Moment, sizes: tuple[int, ...], most: int) -> Scenario:
+    """The same while no controller lives: the share stays; a new controller goes on from there."""
+
+    async def scenario(here: World) -> None:
+        workload = Workload(sizes[0], "25%", "25%", STEPS, SLOW)
+        await here.start_controller()
+        await here.create(workload.manifest())
+        await here.release(workload, "2")
+        await moment(here)
+        here.kill_controller()
+        for size in sizes[1:]:
+            await here.scale(size)
+            await here.until_size(size)
+            await here.silence(3)
+        assert here.pods("2") <= most
+        assert here.state.total == len(here.names("1")) + len(here.names("2"))
+        await here.start_controller()
+        await here.until_promoted("2")
+        await restored(here)
+
+    return scenario
+
+
+async def test_scaling_without_a_controller_keeps_the_share(stage: Stage) -> None:
+    """In a hold and in a window that nobody closes: clamps in percent follow the number of replicas."""
+    cases = {(10, 20): 5, (10, 5): 2, (10, 20, 5): 2, (10, 15, 30): 8, (4, 8): 3}
+    moments = {"Holding": held, "Opening": in_phase("Opening")}
+    await stage.play(
+        {
+            f"{' → '.join(map(str, sizes))}, dead in {name}": scaled_alone(moment, sizes, most)
+            for sizes, most in cases.items()
+            for name, moment in moments.items()
+        },
+        width=10,
+    )
+
+
 @pytest.mark.full
 @pytest.mark.parametrize("surge", ["25%", 1, "100%"])
 async def test_scaling_up_and_down_in_every_phase_of_every_strategy(stage: Stage, surge: int | str) -> None:

@@ -21,7 +21,7 @@ from tests.cluster import kubeconfig
 from tests.cluster.cluster import Cluster, Output
 from tests.cluster.judge import levels
 from tests.cluster.meeting import Meeting
-from tests.cluster.nursery import Nursery
+from tests.cluster.nursery import Nursery, alive
 from tests.cluster.proxy import Cut, Proxy, Trap
 from tests.cluster.reading import Grant
 from tests.cluster.recorder import Recorder
@@ -51,6 +51,7 @@ class World:
     proxy: Proxy
     logs: Path
     pid: int = 0
+    sleeping: int = 0
     meeting: Meeting | None = None
     dead: asyncio.Event = field(default_factory=asyncio.Event)
     born: Object = field(default_factory=dict)
@@ -58,10 +59,10 @@ class World:
 
     # The controller.
 
-    async def start_controller(self) -> None:
+    async def start_controller(self, identity: str = "") -> None:
         """A new process, through the proxy. The same identity each time, or it would wait for the lease to expire."""
         config = kubeconfig.through(self.proxy.access, self.proxy.url, self.logs / f"{self.namespace}.kubeconfig")
-        flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", self.namespace]
+        flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", identity or self.namespace]
         flags += ["--without-certs", "--metrics-port", "0"]
         self.pid = await self.nursery.bear(flags, self.logs / f"{self.namespace}.log")
         self.proxy.born = len(self.proxy.writes)
@@ -77,6 +78,22 @@ class World:
     def kill_at(self, at: int, cut: Cut) -> None:
         """SIGKILL at write number `at` of its life, and of each later one's."""
         self.proxy.trap = Trap(at, cut, self.kill_controller)
+
+    def stop_at(self, at: int) -> asyncio.Event:
+        """SIGSTOP at write number `at` of its life; the write is sent when the event is set."""
+        later = asyncio.Event()
+        self.proxy.trap = Trap(at, Cut.BEFORE, self.stop_controller, later)
+        return later
+
+    def stop_controller(self) -> None:
+        """SIGSTOP: it neither dies nor renews its lease."""
+        os.kill(self.pid, signal.SIGSTOP)
+        self.sleeping, self.pid = self.pid, 0
+        self.dead.set()
+
+    def wake_controller(self) -> None:
+        """SIGCONT for the one that was stopped."""
+        os.kill(self.sleeping, signal.SIGCONT)
 
     async def died(self) -> None:
         """Returns when the controller has been killed."""
@@ -283,6 +300,8 @@ async def world(
         yield here
     finally:
         here.kill_controller()
+        if here.sleeping and alive(here.sleeping):
+            os.kill(here.sleeping, signal.SIGKILL)
         await here.recorder.stop()
         await proxy.stop()
         await client.delete(objects.namespace(name))
