@@ -16,8 +16,8 @@ from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet, resolve
 from tests.cluster.state import Event, State
 
 REACTION = 3.0
-"""Seconds before pods appear in which others may have lost their readiness unseen: the write was decided on what was read
-before it, and a native controller on a busy machine takes up to two seconds to act on it."""
+"""Seconds before pods appear in which others may have lost their readiness unseen: the write was decided on what was
+read before it, and a native controller on a busy machine takes up to two seconds to act on it."""
 
 TRUNCATED = 1.1
 """Seconds by which a stay may look too short: conditions carry whole seconds, and a watch takes its time."""

@@ -1,4 +1,4 @@
-"""Any order of events, on a model cluster: users, tools, scaling, faults of pods, dead webhooks and controllers, lagging
+"""Any order of events, on a model cluster: users, tools, scaling, faults of pods, dead webhooks and controllers, late
 caches. After each single write the invariants I1 to I5 and I7 are judged, and at the end every rollout must come to an
 end by itself once the faults stop.
 """
@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from penstock.core import keys
 from penstock.core.decide import decide
 from penstock.core.decision import Decision
-from penstock.core.fields import PATHS, Fields
+from penstock.core.fields import PATHS
 from penstock.core.guard import annotation, label
 from penstock.core.patch import value_at
 from penstock.core.reasons import Reason

@@ -3,15 +3,16 @@
 Nothing moves unless a test says which controller acts next, so every order of events can be had.
 """
 
+import contextlib
 from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from typing import Any
 
 from penstock.core import keys
+from penstock.core import observation as seen_as
 from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark
 from penstock.core.fields import Fields
-from penstock.core import observation as seen_as
 from penstock.core.reasons import Reason
 from penstock.core.template import template_hash
 from tests.model import native
@@ -150,10 +151,8 @@ class Cluster:
 
     def sync(self) -> None:
         """The Deployment controller acts on what its caches hold."""
-        try:
+        with contextlib.suppress(Conflict):
             native.sync(self._view, self)
-        except Conflict:
-            pass
 
     def sync_set(self, name: str) -> None:
         """The ReplicaSet controller: a status of the pods there were, then pods made and deleted."""
