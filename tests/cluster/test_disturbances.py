@@ -103,7 +103,7 @@ def storms(count: int, seed: int) -> dict[str, Scenario]:
     return found
 
 
-@pytest.mark.full  # the judge cannot yet excuse a fallen pod that the native controller removes in place of a healthy one
+@pytest.mark.full  # the judge cannot yet excuse a fallen pod that is removed in place of a healthy one
 async def test_pods_that_fall_do_not_move_a_bound(stage: Stage) -> None:
     """Every bound holds for what the pods do, not for what they should do."""
     await stage.play(storms(10, SEED), width=10)
