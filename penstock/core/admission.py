@@ -11,10 +11,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.core import keys
-from penstock.core.draft import Draft
+from penstock.core.draft import Draft, released
 from penstock.core.fields import DEFAULT_DEADLINE, Fields
 from penstock.core.gate import gated
 from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
+from penstock.core.ownership import entries
 from penstock.core.patch import Operation, value_at
 from penstock.core.record import Record, RecordError, decode, encode, rollout_id
 from penstock.core.rollout import Phase
@@ -62,7 +63,10 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
         outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
         return _answer(new, outcome)
     fields, foreign = _own_fields(old, new), _foreign(old, new)
-    outcome = (gated(old, new, fields, now) if old is not None and gating else None) or _noted(old, fields)
+    answer = _returned(old, new, fields)
+    if answer is None and old is not None and gating:
+        answer = gated(old, new, fields, now)
+    outcome = answer or _noted(old, fields)
     if foreign:
         outcome = _without_foreign(old, outcome, fields)
     return _answer(new, outcome)
@@ -78,6 +82,17 @@ def _orphan(old: Object | None) -> Record | None:
     """A stored record that does not count, and whose saved fields the controller has still to put back."""
     record = record_of(old)
     return record if record and record.phase is not Phase.LEAVING else None
+
+
+def _returned(old: Object | None, new: Object, fields: Fields) -> Outcome | None:
+    """The way back is never gated (I8), also after a release by hand that the controller has not seen yet."""
+    stored = _orphan(old)
+    if old is None or stored is None or template_hash(new["spec"]["template"]) != stored.stable:
+        return None
+    if template_hash(old["spec"]["template"]) == stored.stable:
+        return None
+    own = replace(fields, paused=Fields.of(new).paused)
+    return Outcome("Reverted", released(entries(new), stored, own))
 
 
 def _noted(old: Object | None, fields: Fields) -> Outcome:

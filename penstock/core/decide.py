@@ -189,9 +189,9 @@ def braking(s: Situation) -> Decision:
 
 
 def opening(s: Situation) -> Decision:
-    if not s.paused and workload.window_settled(s) and s.n >= s.replicas > s.n + s.old - s.in_force.surge:
+    if not s.paused and workload.window_settled(s) and workload.outgrown(s):
         message = f"{s.n} of {s.replicas} pods run the new version after a change of replicas; it is opened anew"
-        return workload.retreat(s, Reason.SCALED, message, restart=True)  # a pause would add even more of them
+        return workload.retreat(s, Reason.SCALED, message, restart=True)
     if s.paused or workload.window_settled(s):
         return workload.close_window(s)
     return quiet(f"step {s.record.step}: the native controller adds pods of the new version")

@@ -140,6 +140,13 @@ def window_settled(s: Situation) -> bool:
     return s.deployment.seen and settled(s.replicas, s.in_force.surge, s.in_force.unavailable, s.n, s.old)
 
 
+def outgrown(s: Situation) -> bool:
+    """Whether a change of replicas in an open window leaves what must not be paused: with every pod of the new version
+    a pause would add even more of them, and a percentage may have grown beyond the number that the user wrote (I3)."""
+    short = s.n >= s.replicas > s.n + s.old - s.in_force.surge
+    return short or (s.replicas != s.record.replicas and s.in_force.surge > s.limits.surge)
+
+
 def holding_fields(s: Situation) -> Fields:
     """The fields of a hold: paused, the user's own values, but the clamped surge (changing it would resize).
 
