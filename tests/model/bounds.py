@@ -77,8 +77,11 @@ class Bounds:
         self.ceiling = self._ceiling()
 
     def _ceiling(self) -> int:
-        own = [budget(f.surge, f.unavailable, self.replicas) for f in map(Fields.rolling, self.surges)]
-        return max(self.replicas + max(b.surge for b in own), 0)
+        """In an open window a percentage stands for the number; it grows with the replicas while we are dead."""
+        record = self.record
+        window = [self.cluster.fields] if record and record.phase is Phase.OPENING else []
+        all_ = [budget(f.surge, f.unavailable, self.replicas) for f in map(Fields.rolling, [*self.surges, *window])]
+        return self.replicas + max(b.surge for b in all_)
 
     def declared(self, own: Fields) -> None:
         """The user has changed their own fields."""
@@ -87,11 +90,11 @@ class Bounds:
         self.ceiling = max(self.ceiling, self._ceiling())
 
     def scaled(self, before: int) -> None:
-        """The replicas changed: the share is kept, to the nearest pod. From or to zero, and down to one, are the
-        exceptions that the design names."""
+        """The replicas changed: the share is kept, to the nearest pod. Exceptions that the design names: from and to
+        zero, down to one, and up from one, where half of all pods are new and what rounding leaves goes to them."""
         self.scaling = True
         self.ceiling = max(self.ceiling, self._ceiling())
-        if self.replicas <= 1 or before == 0:
+        if self.replicas <= 1 or before <= 1:
             self.most = math.inf
         if math.isinf(self.most):
             return
@@ -122,7 +125,7 @@ class Bounds:
 
     def resized(self, rs: ReplicaSet, before: int) -> None:
         """One ReplicaSet has another size."""
-        if rs.size < before and not self.scaling and self.record:
+        if rs.size < before and self.record and not (self.scaling or self.by_hand):
             self._floor(rs, before)
         self._tighten()
         self.check()
