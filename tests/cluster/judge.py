@@ -19,6 +19,9 @@ REACTION = 3.0
 """Seconds before pods appear in which others may have lost their readiness unseen: the write was decided on what was
 read before it, and a native controller on a busy machine takes up to two seconds to act on it."""
 
+UNSEEN = 5.0
+"""Seconds in which the ReplicaSet controller may act without having seen that a pod was taken from it."""
+
 TRUNCATED = 1.1
 """Seconds by which a stay may look too short: conditions carry whole seconds, and a watch takes its time."""
 
@@ -119,7 +122,8 @@ class Judge:
     """The replicas changed while the native controller was completing a rollout under the user's own fields. It takes
     stale counts of ready pods for true then and goes below the floor (seen on 1.37.2); I1 is about what we do."""
     _was_ready: set[str] = field(default_factory=set)
-    _debts: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    _debts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
+    """ReplicaSet → when the test took pods from it that are not replaced yet."""
     _replacements: set[str] = field(default_factory=set)
 
     def play(self, events: Sequence[Event]) -> "Judge":
@@ -147,7 +151,7 @@ class Judge:
                     self._total(index)
             case Pod() as pod:
                 self._pod(index, pod, known, event)
-        self._ready(index)
+        self._ready(index, event.at)
         self._whole(event.at)
 
     def _declared(self, at: float, before: Deployment | None) -> None:
@@ -273,22 +277,22 @@ class Judge:
                 living, wanted = len(self.state.living(owner.version)), self.state.wanted_pods(owner.version)
                 if living > wanted:
                     self._broken("I2", f"{living} pods of {owner.image} exist, its ReplicaSets want {wanted}", index)
-            if self._debts[pod.owner] > 0:
-                self._debts[pod.owner] -= 1
+            if self._debts[pod.owner]:
+                self._debts[pod.owner].pop(0)
                 self._replacements.add(pod.uid)
         if pod.ready:
             self._was_ready.add(pod.uid)
             self._replacements.discard(pod.uid)
         gone = event.deleted or pod.deleting
         if gone and pod.name in self.excuses.pods and (known is None or known.alive):
-            self._debts[pod.owner] += 1
+            self._debts[pod.owner].append(event.at)
 
-    def _ready(self, index: int) -> None:
+    def _ready(self, index: int, at: float) -> None:
         """I1, once the floor has been reached for the first time."""
         deployment = self.state.deployment
         if deployment is None:
             return
-        floor, ready = self.state.fewest, self._serving()
+        floor, ready = self.state.fewest, self._serving(at)
         if ready >= floor:
             self._armed = floor
         if self._left_alone:
@@ -303,15 +307,19 @@ class Judge:
             self._broken("I1", f"{ready} pods are Ready, {self._armed} must be", index)
             self._armed = ready
 
-    def _serving(self) -> int:
-        """Ready pods, and those that would be had the test left them alone."""
+    def _serving(self, at: float) -> int:
+        """Ready pods, and those that would be had the test left them alone.
+
+        A ReplicaSet that shrinks at this moment may not have seen yet that one of its pods was taken, and removes
+        another: the debt stands for a while although none seems missing.
+        """
         count = 0
         for rs in self.state.replicasets.values():
             living = [pod for pod in self.state.pods.values() if pod.owner == rs.uid and pod.alive]
             count += sum(pod.ready or self._excused(pod, rs) for pod in living)
             missing = max(0, rs.replicas - len(living))
-            self._debts[rs.uid] = min(self._debts[rs.uid], missing)
-            count += self._debts[rs.uid]
+            self._debts[rs.uid] = [taken for taken in self._debts[rs.uid] if missing or at - taken < UNSEEN]
+            count += min(missing, len(self._debts[rs.uid]))
         return count
 
     def _excused(self, pod: Pod, rs: ReplicaSet) -> bool:

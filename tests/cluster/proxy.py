@@ -30,7 +30,7 @@ class Cut(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Trap:
-    """Springs at write number `at` of a process's life, from 1."""
+    """Springs at write number `at` of a process's life, from 1; after the write only those count that were stored."""
 
     at: int
     cut: Cut
@@ -41,14 +41,15 @@ class Trap:
 
 @dataclass
 class Proxy:
-    """One controller's way to the API server. `writes` are those of the rollout: leases are left out."""
+    """One controller's way to the API server. Writes are those of the rollout: leases are left out."""
 
     access: Access
     session: aiohttp.ClientSession
-    writes: list[str] = field(default_factory=list)
     trap: Trap | None = None
-    born: int = 0
-    """Writes there were when the present process was started."""
+    sent: int = 0
+    """Writes of the present process, refused ones among them."""
+    stored: list[str] = field(default_factory=list)
+    """Writes of the present process that changed something."""
     url: str = ""
     _runner: web.AppRunner | None = None
 
@@ -63,6 +64,11 @@ class Proxy:
         host, port = self._runner.addresses[0][:2]
         self.url = f"http://{host}:{port}"
 
+    def reborn(self) -> None:
+        """Another process begins its life."""
+        self.sent = 0
+        self.stored.clear()
+
     async def stop(self) -> None:
         """Close everything."""
         if self._runner:
@@ -75,9 +81,10 @@ class Proxy:
             return _dropped(request)
 
     async def _passed(self, request: web.Request) -> web.StreamResponse:
-        body = await request.read()
-        trap = self._sprung(request)
-        if trap and trap.cut is Cut.BEFORE:
+        body, write = await request.read(), _is_write(request)
+        self.sent += write
+        trap = self.trap
+        if trap and trap.cut is Cut.BEFORE and write and trap.at == self.sent:
             trap.spring()
             if trap.later is None:
                 return _dropped(request)
@@ -87,20 +94,23 @@ class Proxy:
         async with self.session.request(
             request.method, url, data=body or None, headers=headers, ssl=self.access.tls, allow_redirects=False
         ) as answer:
-            if trap and trap.cut is Cut.UNSEEN:
+            due = write and answer.status < 300 and self._stored(request)
+            if due and due.cut is Cut.UNSEEN:
                 await answer.read()
-                trap.spring()
+                due.spring()
                 return _dropped(request)
             response = await _relayed(request, answer)
-        if trap and trap.cut is Cut.AFTER:
-            trap.spring()
+        if due and due.cut is Cut.AFTER:
+            due.spring()
         return response
 
-    def _sprung(self, request: web.Request) -> Trap | None:
-        if request.method in ("GET", "HEAD") or "/leases" in request.path:
-            return None
-        self.writes.append(f"{request.method} {request.path}")
-        return self.trap if self.trap and self.trap.at == len(self.writes) - self.born else None
+    def _stored(self, request: web.Request) -> Trap | None:
+        self.stored.append(f"{request.method} {request.path}")
+        return self.trap if self.trap and self.trap.at == len(self.stored) else None
+
+
+def _is_write(request: web.Request) -> bool:
+    return request.method not in ("GET", "HEAD") and "/leases" not in request.path
 
 
 async def _relayed(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:

@@ -182,6 +182,17 @@ def test_a_pod_that_the_test_itself_deletes_is_excused_until_it_is_replaced() ->
     assert story.judged(pods=frozenset({victim})) == ["I1: 9 pods are Ready, 10 must be"]
 
 
+def test_a_pod_that_is_taken_while_its_replicaset_shrinks_is_excused() -> None:
+    """The ReplicaSet controller removes another one before it has seen that; the user's limit is not to blame."""
+    story = Story(limits=Limits(0, 1))
+    victim = story.living[OLD][-1].name
+    story.size(OLD, 9).pods(OLD, 9).pods(OLD, 8)
+    assert story.judged() == ["I1: 8 pods are Ready, 9 must be"]
+    assert story.judged(pods=frozenset({victim})) == []
+    story.pods(OLD, 7)
+    assert story.judged(pods=frozenset({victim})) == ["I1: 8 pods are Ready, 9 must be"]
+
+
 def test_a_new_pod_that_was_never_ready_serves_nobody() -> None:
     """Pods of a failing version are excused only after they have once been Ready."""
     story = Story(limits=Limits(1, 0)).release(1, "Opening", 1).size(NEW, 1).pods(NEW, 1, ready=False)

@@ -125,9 +125,9 @@ def scaled_alone(moment: Moment, sizes: tuple[int, ...], most: int) -> Scenario:
         for size in sizes[1:]:
             await here.scale(size)
             await here.until_size(size)
-            await here.silence(3)
+            await here.until("scaled", lambda: here.settled())
+            await here.silence(2)
         assert here.pods("2") <= most
-        assert here.state.total == len(here.names("1")) + len(here.names("2"))
         await here.start_controller()
         await here.until_promoted("2")
         await restored(here)

@@ -23,7 +23,7 @@ from tests.cluster.judge import levels
 from tests.cluster.meeting import Meeting
 from tests.cluster.nursery import Nursery, alive
 from tests.cluster.proxy import Cut, Proxy, Trap
-from tests.cluster.reading import Grant
+from tests.cluster.reading import Grant, ReplicaSet
 from tests.cluster.recorder import Recorder
 from tests.cluster.state import State
 from tests.cluster.workload import NAME, SANDBOX, Workload, image
@@ -65,7 +65,7 @@ class World:
         flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", identity or self.namespace]
         flags += ["--without-certs", "--metrics-port", "0"]
         self.pid = await self.nursery.bear(flags, self.logs / f"{self.namespace}.log")
-        self.proxy.born = len(self.proxy.writes)
+        self.proxy.reborn()
         self.dead.clear()
 
     def kill_controller(self) -> None:
@@ -223,6 +223,17 @@ class World:
         counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
         seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
         return seen and counts == [replicas] * 3
+
+    def settled(self) -> bool:
+        """The native controllers have seen everything, and there are as many pods as they want."""
+        deployment, state = self.state.deployment, self.state
+        if deployment is None or deployment.observed < deployment.generation:
+            return False
+        return all(rs.replicas == sum(p.owner == rs.uid and p.alive for p in state.pods.values()) for rs in self.sets())
+
+    def sets(self) -> list[ReplicaSet]:
+        """All ReplicaSets."""
+        return list(self.state.replicasets.values())
 
     def holding(self, step: int) -> bool:
         """The step has been reached and all its pods are Ready."""
