@@ -213,7 +213,7 @@ async def untouched(here: World) -> None:
         answer = await here.kubectl(*arguments)
         assert (answer.code, answer.err) == (0, ""), arguments
         assert time.monotonic() - begun < 5, arguments
-    await here.until("of 4", lambda: here.at_rest() and here.size == 4)
+    await here.until("of 4", lambda: here.at_rest() and here.size == 4 and not here.deployment["spec"].get("paused"))
     deployment = here.deployment
     assert traces(here) == []
     expected = fields(here.born)
