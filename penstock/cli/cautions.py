@@ -12,6 +12,7 @@ from penstock.cli.forecast import Forecast
 from penstock.cli.text import counted, listed
 from penstock.core import keys
 from penstock.core.guard import label
+from penstock.core.queries import Limit
 from penstock.core.units import print_duration
 
 
@@ -108,19 +109,20 @@ def _approvals_dropped(f: Forecast) -> str | None:
     return f"{keys.APPROVE} names {listed(dropped)}, which is dropped at this size: nobody is asked there"
 
 
-def _metrics(f: Forecast) -> str | None:
-    if not f.plan.metrics or not f.stages:
+def _checks_off(f: Forecast) -> str | None:
+    wanted = [key for key in f.notes if key in (keys.ERRORS, keys.SLOW) or key.startswith(keys.LIMIT)]
+    if f.plan.source != "none" or not wanted:
         return None
-    then = {
-        "hold": "it is held until a person says go on (penstock approve)",
-        "advance": "it goes on all the same (on-inconclusive: advance)",
-        "rollback": "the release is taken back (on-inconclusive: rollback)",
-    }[f.plan.on_inconclusive]
-    longest = print_duration(f.plan.step_time.max)
-    return (
-        f"metric checks ({', '.join(f.plan.metrics)}) are not judged by this version yet: "
-        f"each step has no data, and after {longest} {then}"
-    )
+    return f"{listed(sorted(wanted))}: not asked, {keys.SOURCE} is none; the checks of pods decide alone"
+
+
+def _limits(f: Forecast) -> str | None:
+    limits = [check.name for check in f.plan.checks if isinstance(check.query, Limit)]
+    if not limits or not f.stages:
+        return None
+    if f.plan.source == "pods":
+        return f"{listed(limits)}: limits are asked of a Prometheus, and {keys.SOURCE} is pods: they stay without data"
+    return f"{listed(limits)}: limits are asked of the Prometheus of the controller's configuration, else without data"
 
 
 CAUTIONS: tuple[Question, ...] = (
@@ -132,7 +134,8 @@ CAUTIONS: tuple[Question, ...] = (
     _dropped,
     _unknown_approvals,
     _approvals_dropped,
-    _metrics,
+    _checks_off,
+    _limits,
 )
 
 

@@ -58,6 +58,8 @@ class Forecast:
     plan: Plan
     limits: Budget
     stages: tuple[Stage, ...]
+    notes: Mapping[str, str]
+    """Annotations of the Namespace and of the Deployment, which has the last word."""
     first: str
     """The first sentence of the rollout; empty where none begins."""
 
@@ -89,7 +91,8 @@ def opted_in(obj: Object, namespace: Object | None) -> bool | None:
 def forecast(manifest: Object, namespace: Object | None) -> Forecast:
     """The forecast for a Deployment with its defaults (manifest.defaulted). Raises AnnotationError."""
     defaults = value_at(namespace, ("metadata", "annotations")) or {}
-    chosen = plan(value_at(manifest, ("metadata", "annotations")) or {}, defaults)
+    own = value_at(manifest, ("metadata", "annotations")) or {}
+    chosen = plan(own, defaults)
     wanted = opted_in(manifest, namespace)
     old, new = _write(manifest)
     meta = new["metadata"]
@@ -111,6 +114,7 @@ def forecast(manifest: Object, namespace: Object | None) -> Forecast:
         plan=chosen,
         limits=budget(fields.surge, fields.unavailable, replicas_of(new)),
         stages=stages,
+        notes={**defaults, **own},
         first=first,
     )
 

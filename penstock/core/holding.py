@@ -101,6 +101,13 @@ def held_failed(s: Situation) -> Decision | None:
     return _held_failed(s) if waits else None
 
 
+def no_steps(s: Situation) -> Decision | None:
+    """Scaled down to a size that has none, and no new pod is left."""
+    if s.n > 0 or s.exposures or s.record.saved.paused:
+        return None
+    return workload.finish(s)
+
+
 def unreadable(s: Situation) -> Decision | None:
     return bad_annotation(s) if s.problem else None
 
@@ -143,7 +150,7 @@ def judging(s: Situation) -> Decision | None:
     if found and (found[0].severity is Severity.WAIT or s.now < latest):
         wait = max(1.0, latest - s.now + 0.05)
         return Decision(found[0].reason, f"{where}; watched until {clock(latest)}: {found[0].message}", wait=wait)
-    if s.plan.metrics:
+    if s.plan.checks:
         return without_data(s, where, latest)
     if s.awaits_approval:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
@@ -154,7 +161,7 @@ def judging(s: Situation) -> Decision | None:
 
 def without_data(s: Situation, where: str, latest: float) -> Decision | None:
     """Metric checks are configured and this version has no source for them: no data is never a pass."""
-    names = ", ".join(s.plan.metrics)
+    names = ", ".join(check.name for check in s.plan.checks)
     if s.now < latest:
         message = f"{where}; no data for {names}, waiting until {clock(latest)}"
         return Decision(Reason.NO_DATA, message, wait=latest - s.now + 0.05)
@@ -190,6 +197,7 @@ HOLDING: tuple[Rule, ...] = (
     approval_noted,
     held_failed,
     unreadable,
+    no_steps,
     growing,
     available,
     judging,

@@ -47,6 +47,14 @@ class Request:
 
 
 @dataclass(frozen=True)
+class Check:
+    """A metric check: `errors`, `slow` or `limit.NAME`, and what it asks for."""
+
+    name: str
+    query: queries.Query
+
+
+@dataclass(frozen=True)
 class Plan:
     """All that the annotations say. Defaults are those of the documentation."""
 
@@ -59,8 +67,8 @@ class Plan:
     warmup: float = 60
     max_impact: float = 0.05
     source: str = "auto"
-    metrics: tuple[str, ...] = ()
-    """The names of the metric checks that are configured: errors, slow, limit.NAME."""
+    checks: tuple[Check, ...] = ()
+    """The metric checks that are configured; none where the source is `none`."""
 
 
 def steps(text: str) -> tuple[Step, ...]:
@@ -196,12 +204,12 @@ def plan(*sources: Mapping[str, str]) -> Plan:
     for source in reversed(sources):
         merged.update({k: v for k, v in source.items() if k.startswith(keys.PREFIX) and k not in keys.OUR_ANNOTATIONS})
     values: dict[str, Any] = {}
-    metrics: list[str] = []
+    checks: list[Check] = []
     for key in sorted(merged):
         check(key, merged[key])
         field = PARSERS[key][0] if key in PARSERS else ""
         if field in ("", "errors", "slow"):
-            metrics.append(key.removeprefix(keys.PREFIX))
+            checks.append(Check(key.removeprefix(keys.PREFIX), parser(key)(merged[key].strip())))
         else:
             values[field] = parser(key)(merged[key].strip())
-    return Plan(**values, metrics=tuple(metrics))
+    return Plan(**values, checks=() if values.get("source") == "none" else tuple(checks))

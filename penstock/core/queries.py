@@ -60,6 +60,9 @@ class Limit:
     breaches: int
 
 
+Query = Errors | Slow | Limit
+
+
 def _selector(text: str, start: int, example: str) -> tuple[Selector, int]:
     name = _NAME.match(text, start)
     if name is None:

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from penstock.core import keys, plan
-from penstock.core.plan import Plan, Request, Step, StepTime
+from penstock.core import keys, plan, queries
+from penstock.core.plan import Check, Plan, Request, Step, StepTime
 from penstock.core.units import AnnotationError
 
 LIMIT = keys.LIMIT + "queue"
@@ -211,7 +211,7 @@ def test_without_annotations_the_plan_is_the_documented_one() -> None:
         warmup=60,
         max_impact=0.05,
         source="auto",
-        metrics=(),
+        checks=(),
     )
 
 
@@ -225,7 +225,7 @@ def test_the_workload_has_the_last_word_over_its_namespace() -> None:
         keys.FAST_ROLLBACK: "2h",
         keys.WARMUP: "5s",
         keys.MAX_IMPACT: "1%",
-        keys.SOURCE: "none",
+        keys.SOURCE: "pods",
         keys.ON_INCONCLUSIVE: "rollback",
         keys.ERRORS: "a / b",
         keys.SLOW: "c",
@@ -240,8 +240,12 @@ def test_the_workload_has_the_last_word_over_its_namespace() -> None:
         fast_rollback=7200,
         warmup=5,
         max_impact=0.01,
-        source="none",
-        metrics=("errors", "limit.queue", "slow"),
+        source="pods",
+        checks=(
+            Check("errors", queries.errors("a / b")),
+            Check("limit.queue", queries.limit("a < 5")),
+            Check("slow", queries.slow("c")),
+        ),
     )
 
 
