@@ -30,6 +30,8 @@ def _listed(_context: click.Context, _parameter: click.Parameter, value: str) ->
 @click.option("--metrics-port", default=9090, type=click.IntRange(0, 65535), help="0: none.")
 @click.option("--webhook-names", default="webhook.penstock-system.svc", callback=_listed, help="Certificate names.")
 @click.option("--without-certs", is_flag=True, help="Do not run the certificate authority.")
+@click.option("--configuration", default="", help="Path of penstock.yaml; without it: the defaults.")
+@click.option("--record", default="", help="Directory for what decisions are made from, see `penstock replay`.")
 @click.version_option(__version__)
 def main(**flags: object) -> None:
     """Open releases one step at a time and judge each step."""

@@ -70,13 +70,11 @@ async def _delete(client: Client, path: str, uid: str, replicaset: Object) -> No
         await client.delete(path, uid=uid, resource_version=objects.version(replicaset))
 
 
-async def tell(client: Client, sight: Sight, decision: Decision, instance: str) -> None:
-    """Show the decision to people: the condition where it changed, and an Event where it tells of a change."""
-    if not decision.shown:
-        return
+async def tell(client: Client, sight: Sight, decision: Decision, instance: str, changed: bool) -> None:
+    """Show the decision to people: the condition where it differs, and an Event where it tells of a change."""
     if decision.reason not in ENDS:
         await _condition(client, sight.deployment, decision)
-    if decision.reason not in QUIET:
+    if changed and decision.reason not in QUIET:
         await _event(client, sight.deployment, decision, instance)
 
 
@@ -86,7 +84,7 @@ async def _condition(client: Client, deployment: Object, decision: Decision) -> 
     before = known[0] if known else {}
     if (before.get("reason"), before.get("message"), before.get("status")) == (
         decision.reason,
-        decision.message,
+        decision.text,
         status,
     ):
         return
@@ -96,7 +94,7 @@ async def _condition(client: Client, deployment: Object, decision: Decision) -> 
         "type": keys.CONDITION,
         "status": status,
         "reason": decision.reason,
-        "message": decision.message,
+        "message": decision.text,
         "lastUpdateTime": now,
         "lastTransitionTime": changed,
     }
@@ -118,7 +116,7 @@ async def _event(client: Client, deployment: Object, decision: Decision, instanc
         "action": "Rollout",
         "reason": decision.reason,
         "type": "Warning" if decision.reason in WARNINGS else "Normal",
-        "note": decision.message[:1000],
+        "note": decision.text[:1000],
         "regarding": {
             "apiVersion": "apps/v1",
             "kind": "Deployment",

@@ -8,12 +8,14 @@ import asyncio
 import random
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import structlog
 
 from controller.act import ENDS, tell, write
 from controller.observe import Sight, Watcher
+from controller.recording import Recording
 from controller.settings import Settings
 from controller.telemetry import Telemetry
 from penstock.core import keys
@@ -27,6 +29,7 @@ from penstock.core.record import Record
 from penstock.kube import PARTIAL_LIST, ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
 
 Object = dict[str, Any]
+Said = tuple[Reason, str, tuple[str, ...]]
 log = structlog.get_logger()
 
 SETTLE = 0.3
@@ -68,6 +71,7 @@ class Shard:
         self, client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, group: asyncio.TaskGroup
     ) -> None:
         self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
+        self.recording = Recording(Path(settings.record)) if settings.record else None
         self._group = group
         self._rollouts: dict[str, Rollout] = {}
 
@@ -121,8 +125,8 @@ class Rollout:
         self._left = keys.ROLLOUT not in (meta.get("labels") or {})
         self._wake = asyncio.Event()
         self._watcher = Watcher(shard.client, deployment, self._wake.set)
-        self._told: tuple[Reason, str] | None = None
-        self._logged: tuple[Reason, str] | None = None
+        self._told: Said | None = None
+        self._logged: Said | None = None
         self._failures = 0
         self._step = 0
         self._over = False
@@ -189,8 +193,8 @@ class Rollout:
         if decision.write is not None or self._left:
             sight = await self._watcher.fresh(self.name, epoch)
             decision = decide(sight.seen)
-        decision = self._ended_by_admission(sight.seen, decision)
-        self._note(decision)
+        decided, decision = decision, self._ended_by_admission(sight.seen, decision)
+        self._note(sight.seen, decided, decision)
         if decision.over and not self._left:  # our watch is behind, or a new rollout has begun since we read
             return SETTLE
         if decision.over:
@@ -218,24 +222,27 @@ class Rollout:
         return await write(self.shard.client, sight, decision)
 
     async def _tell(self, sight: Sight, decision: Decision) -> None:
-        said = (decision.reason, decision.message)
+        said = (decision.reason, decision.message, decision.sentences)
         if decision.shown and said != self._told:
-            await tell(self.shard.client, sight, decision, self.shard.settings.identity)
+            changed = self._told is None or said[:2] != self._told[:2]
+            await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
             self._told = said
         if decision.reason in ENDS:
             record = record_of(sight.deployment)
             self._ended = record.id if record else self._ended
 
-    def _note(self, decision: Decision) -> None:
-        """Metrics always; a log line where the decision says something new, or writes."""
+    def _note(self, seen: Observation, decided: Decision, decision: Decision) -> None:
+        """Metrics always; a log line, and a recorded file, where the decision says something new, or writes."""
         if decision.step != self._step:
             self._step = decision.step
             self._watcher.flaps.clear()
         self.shard.telemetry.decided(self.namespace, self.name, decision)
-        said = (decision.reason, decision.message)
+        said = (decision.reason, decision.message, decision.sentences)
         if decision.write is None and said == self._logged:
             return
         self._logged = said
         self.shard.telemetry.decisions.labels(decision.reason).inc()
         kind = type(decision.write).__name__ if decision.write else None
-        log.info(decision.message, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)
+        if self.shard.recording:
+            self.shard.recording.keep(seen, decided)
+        log.info(decision.text, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)

@@ -23,6 +23,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     """Names and addresses that the webhook's certificate is for."""
     without_certs: bool = False
     """Do not run the certificate authority."""
+    configuration: str = ""
+    """Path of penstock.yaml; empty: the defaults, without a Prometheus."""
+    record: str = ""
+    """Directory in which decisions are kept with what they were made from, for `penstock replay`; empty: none."""
 
     @property
     def lease(self) -> str:

@@ -21,6 +21,7 @@ COMMANDS = {
     "approve": ("penstock.cli.requests:approve", "Let a rollout go on from the step it is held at."),
     "abort": ("penstock.cli.requests:abort", "Take a release back."),
     "retry": ("penstock.cli.requests:retry", "Try a rejected version again."),
+    "replay": ("penstock.cli.replay:replay", "Make the decision of a recorded observation again."),
     "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),
 }
 """Name → where the command is, and its line of help."""

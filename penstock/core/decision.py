@@ -76,3 +76,10 @@ class Decision:
     phase: str = ""
     exposed: int = 0
     allowed: int = 0
+    sentences: tuple[str, ...] = ()
+    """What each metric check says, with its numbers. They change at every tick, so they make no Event by themselves."""
+
+    @property
+    def text(self) -> str:
+        """The message with what the checks say."""
+        return "; ".join((self.message, *self.sentences))
