@@ -1,13 +1,15 @@
 """`penstock replay FILE`: makes the decision of a recorded observation again, without a cluster."""
 
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING
 
 import click
 
-from penstock import recorded
 from penstock.cli.errors import Refusal
 from penstock.cli.options import common
-from penstock.core.holding import clock
+
+if TYPE_CHECKING:
+    from penstock.core.decision import Decision
+    from penstock.recorded import Recorded
 
 
 @click.command()
@@ -20,6 +22,8 @@ def replay(file: IO[bytes], output: str) -> None:
     FILE is one that `python -m controller --record DIRECTORY` has kept. Exit code 1 where this version decides
     otherwise than the one that recorded it.
     """
+    from penstock import recorded
+
     try:
         known = recorded.decode(file.read())
     except recorded.RecordedError as error:
@@ -34,7 +38,9 @@ def replay(file: IO[bytes], output: str) -> None:
         raise Refusal(f"this version decides otherwise than the recorded one: {', '.join(differ)} differ")
 
 
-def _lines(known: recorded.Recorded, decision: Any) -> list[str]:
+def _lines(known: "Recorded", decision: "Decision") -> list[str]:
+    from penstock.core.holding import clock
+
     seen = known.observation
     deployment = seen.deployment
     where = f"step {decision.step} of {decision.steps}, {decision.exposed} of {decision.allowed} allowed new pods"
