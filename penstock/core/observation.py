@@ -139,6 +139,8 @@ class Pod:
     """Reasons of containers that wait to start."""
     outside: str = ""
     """A reason that is not the release's: Evicted, Preempting, NodeLost."""
+    started: float = 0
+    """When its last container started; counters of a pod begin at 0 there. 0 where none has."""
     flaps: int = 0
     """Times it went from Ready to not Ready, as our watch saw."""
 
@@ -166,6 +168,7 @@ class Pod:
             out_of_memory=any(end.get("reason") == "OOMKilled" for end in ends),
             waiting=tuple(sorted({r for c in containers if (r := value_at(c, ("state", "waiting", "reason")))})),
             outside=status.get("reason") or "",
+            started=max((moment(value_at(c, ("state", "running", "startedAt"))) for c in containers), default=0.0),
             flaps=flaps,
         )
 
