@@ -1,7 +1,7 @@
-"""What real nodes need from the distribution, and how to get it without changing what the machine runs.
+"""What real nodes and monitoring need from the distribution, got without changing what the machine runs.
 
-Installing Debian's containerd also starts it and starts it again at every boot, which nobody who typed
-`make setup` asked for; the sandbox runs its own. What is needed is looked for by program, not by package
+Installing Debian's containerd (or Prometheus) also starts it and starts it again at every boot, which nobody who
+typed `make setup` asked for; the sandbox runs its own. What is needed is looked for by program, not by package
 name: with Docker's own packages there is a `containerd` already, and Debian's would replace it.
 """
 
@@ -31,6 +31,9 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 }
 """Debian's package and the programs that are used of it."""
 
+MONITORING: Mapping[str, tuple[str, ...]] = {"prometheus": ("prometheus",)}
+"""The same for `up --prometheus`; everything else does without."""
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = """#!/bin/sh
 # penstock's `make setup` was here; while it runs, no service is started.
@@ -39,23 +42,23 @@ exit 0
 """
 
 
-def missing() -> list[str]:
-    """The Debian packages real nodes would need and whose programs are not here."""
-    return [package for package, programs in PACKAGES.items() if not all(map(program, programs))]
+def missing(wanted: Mapping[str, tuple[str, ...]] = PACKAGES) -> list[str]:
+    """The Debian packages real nodes (or what is WANTED) would need and whose programs are not here."""
+    return [package for package, programs in wanted.items() if not all(map(program, programs))]
 
 
 def program(name: str) -> str | None:
-    """Where a program or CNI plugin of `PACKAGES` is."""
+    """Where a program or CNI plugin of a package is."""
     path = [os.environ.get("PATH", ""), SYSTEM_PATH, *CNI_DIRECTORIES]
     return shutil.which(name, path=":".join(path))
 
 
-def ensure() -> list[str]:
+def ensure(wanted: Mapping[str, tuple[str, ...]] = PACKAGES) -> list[str]:
     """Install what is missing where that can be done; the packages that are missing even so."""
-    absent = missing()
+    absent = missing(wanted)
     if absent and installable():
         _install(absent)
-        return missing()
+        return missing(wanted)
     return absent
 
 
@@ -66,21 +69,24 @@ def installable() -> bool:
 
 def advice(absent: list[str]) -> str:
     """What to tell someone whose machine lacks packages for real pods."""
+    return f"Real pods need more than is here; simulated pods work. To have them, {how(absent)}"
+
+
+def how(absent: list[str]) -> str:
+    """How a person installs packages."""
     if shutil.which("apt-get"):
-        how = f"as root: apt-get install --no-install-recommends {' '.join(absent)}"
-    else:
-        how = f"install your distribution's packages for what Debian calls {', '.join(absent)}"
-    return f"Real pods need more than is here; simulated pods work. To have them, {how}"
+        return f"as root: apt-get install --no-install-recommends {' '.join(absent)}"
+    return f"install your distribution's packages for what Debian calls {', '.join(absent)}"
 
 
 def _install(packages: list[str]) -> None:
-    print(f"installing Debian packages for real pods: {' '.join(packages)}", file=sys.stderr, flush=True)
+    print(f"installing Debian packages: {' '.join(packages)}", file=sys.stderr, flush=True)
     with _services_held():
         _apt("update")
         # --no-remove: rather no real pods than somebody's docker.io uninstalled for them.
         _apt("install", "--yes", "--no-install-recommends", "--no-remove", *packages)
-        if "containerd" in packages:
-            _disable("containerd.service")
+        for package in {"containerd", "prometheus"}.intersection(packages):
+            _disable(f"{package}.service")
 
 
 def _apt(*arguments: str) -> None:

@@ -16,6 +16,7 @@ def main() -> int:
     try:
         print(f"control plane: {build.binaries()}")
         print(f"pods: {_pods()}")
+        print(f"monitoring: {_monitoring()}")
     except Missing as missing:
         print(f"penstock: {missing}", file=sys.stderr)
         return 1
@@ -32,6 +33,15 @@ def _pods() -> str:
         return "simulated (real ones need root)"
     build.pause()
     return "real and simulated"
+
+
+def _monitoring() -> str:
+    absent = packages.ensure(packages.MONITORING)
+    if absent:
+        return (
+            f"no Prometheus, so `up --prometheus` and the tests on it are left out. To have it, {packages.how(absent)}"
+        )
+    return "Prometheus"
 
 
 def _warn_of_useless_assets() -> None:
