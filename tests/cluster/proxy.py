@@ -1,4 +1,4 @@
-"""A way to the API server that counts a controller's writes and can end its life at any one of them.
+"""A way to the API server that knows all of a controller's requests, and can end its life at any one of its writes.
 
 A crash-only program is proven by crashes at its every write, on all three sides of it: before the write is sent,
 after it is stored but before the answer is seen (the one that programs get wrong), and after the answer. The process
@@ -9,6 +9,7 @@ Plain HTTP towards the controller: it is on loopback, and TLS twice would only c
 
 import asyncio
 import enum
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,7 @@ import aiohttp
 from aiohttp import web
 
 from tests.cluster.kubeconfig import Access
+from tests.cluster.ledger import Entry, Ledger
 
 HOP_BY_HOP = frozenset({"connection", "transfer-encoding", "keep-alive", "host", "content-length"})
 
@@ -50,6 +52,7 @@ class Proxy:
     """Writes of the present process, refused ones among them."""
     stored: list[str] = field(default_factory=list)
     """Writes of the present process that changed something."""
+    ledger: Ledger = field(default_factory=Ledger)
     url: str = ""
     _runner: web.AppRunner | None = None
 
@@ -75,13 +78,18 @@ class Proxy:
             await self._runner.cleanup()
 
     async def _pass(self, request: web.Request) -> web.StreamResponse:
+        body = await request.read()
+        entry = Entry.of(request, body)
+        self.ledger.entries.append(entry)
         try:
-            return await self._passed(request)
+            return await self._passed(request, body, entry)
         except (ConnectionResetError, aiohttp.ClientError):  # one of the two has gone; the other shall see it so
             return _dropped(request)
+        finally:
+            entry.over, entry.request = True, None
 
-    async def _passed(self, request: web.Request) -> web.StreamResponse:
-        body, write = await request.read(), _is_write(request)
+    async def _passed(self, request: web.Request, body: bytes, entry: Entry) -> web.StreamResponse:
+        write = entry.write
         self.sent += write
         trap = self.trap
         if trap and trap.cut is Cut.BEFORE and write and trap.at == self.sent:
@@ -94,12 +102,13 @@ class Proxy:
         async with self.session.request(
             request.method, url, data=body or None, headers=headers, ssl=self.access.tls, allow_redirects=False
         ) as answer:
-            due = write and answer.status < 300 and self._stored(request)
+            entry.status = answer.status
+            due = self._stored(request) if entry.stored else None
             if due and due.cut is Cut.UNSEEN:
                 await answer.read()
                 due.spring()
                 return _dropped(request)
-            response = await _relayed(request, answer)
+            response = await _relayed(request, answer, entry)
         if due and due.cut is Cut.AFTER:
             due.spring()
         return response
@@ -109,17 +118,18 @@ class Proxy:
         return self.trap if self.trap and self.trap.at == len(self.stored) else None
 
 
-def _is_write(request: web.Request) -> bool:
-    return request.method not in ("GET", "HEAD") and "/leases" not in request.path
-
-
-async def _relayed(request: web.Request, answer: aiohttp.ClientResponse) -> web.StreamResponse:
+async def _relayed(request: web.Request, answer: aiohttp.ClientResponse, entry: Entry) -> web.StreamResponse:
     headers = {k: v for k, v in answer.headers.items() if k.lower() not in HOP_BY_HOP}
     response = web.StreamResponse(status=answer.status, reason=answer.reason, headers=headers)
     await response.prepare(request)
+    kept = bytearray()
     async for chunk in answer.content.iter_any():
+        entry.received += len(chunk)
+        if entry.stored:
+            kept += chunk
         await response.write(chunk)
     await response.write_eof()
+    entry.answer = json.loads(kept) if kept else {}
     return response
 
 

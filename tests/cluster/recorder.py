@@ -1,4 +1,4 @@
-"""Hears every change of Deployments, ReplicaSets and pods in one namespace, from before the first of them exists.
+"""Hears every change of a test's Deployment, its ReplicaSets and its pods, from before the first of them exists.
 
 A proof that polls sees what it happens to look at; a window is open for some hundred milliseconds. So the recorder
 watches, keeps all events, and judges them in the order in which the store made them. A watch that had to be listed
@@ -15,6 +15,7 @@ from penstock.kube import ApiError, Client, objects
 from tests.cluster.judge import Excuses, Extremes, Judge, Violation
 from tests.cluster.reading import Deployment, Pod, ReplicaSet
 from tests.cluster.state import Event, State
+from tests.cluster.workload import NAME
 
 Fact = Deployment | ReplicaSet | Pod
 Kind = type[Deployment] | type[ReplicaSet] | type[Pod]
@@ -35,7 +36,7 @@ class Gap(AssertionError):
 
 @dataclass
 class Recorder:
-    """The history of one namespace, and what its test has told about it."""
+    """The history of what is labelled as the test's own in one namespace, and what its test has told about it."""
 
     client: Client
     namespace: str
@@ -71,8 +72,8 @@ class Recorder:
     async def _follow(self, path: str, kind: Kind, version: str) -> None:
         while True:
             try:
-                seen = self.client.watch(path, resourceVersion=version, allowWatchBookmarks=True, timeoutSeconds=290)
-                async for event in seen:
+                since = {"labelSelector": f"app={NAME}", "resourceVersion": version, "timeoutSeconds": 290}
+                async for event in self.client.watch(path, allowWatchBookmarks=True, **since):
                     version = objects.version(event["object"])
                     if event["type"] != "BOOKMARK":
                         self._take(event["type"], event["object"], kind.of(event["object"]))

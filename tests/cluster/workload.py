@@ -64,6 +64,15 @@ class Workload:
         }
 
 
+def idle(name: str) -> dict[str, Any]:
+    """A Deployment of one pod beside the one that is rolled out; its labels keep it out of the recorder's history."""
+    manifest = Workload(1).manifest()
+    manifest["metadata"] |= {"name": name, "labels": {"app": name}}
+    manifest["spec"]["selector"] = {"matchLabels": {"app": name}}
+    manifest["spec"]["template"]["metadata"]["labels"] = {"app": name}
+    return manifest
+
+
 def image(version: str) -> str:
     """How a version is called in histories."""
     return f"app:{version}"
