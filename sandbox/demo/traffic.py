@@ -9,6 +9,8 @@ Three ways in which a load generator hides failures, and what is done about each
 - It tries again. Nothing is tried again here. The fourth request uses a kept connection, which finds the opposite
   mistake: a pod that closes connections under the client's hands instead of announcing it.
 
+With --burst the rate is drawn anew every second, which is how traffic looks that nobody made for a test.
+
 Runs where Services are reachable (`python -m sandbox exec`). Writes JSON lines, and ends by itself: after --seconds, on
 SIGTERM or SIGINT, or when nobody reads its lines any more.
 """
@@ -16,12 +18,14 @@ SIGTERM or SIGINT, or when nobody reads its lines any more.
 import argparse
 import asyncio
 import contextlib
+import itertools
 import os
+import random
 import signal
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -37,13 +41,21 @@ KEPT = 4
 """One request of so many uses a connection that is kept."""
 
 
+SLOW = 0.25
+"""Seconds, connecting included, beyond which an answer is slow."""
+
+
 class Count(msgspec.Struct, tag="count", frozen=True):
     """Since the beginning. What was sent and is neither answered nor failed is under way."""
 
     at: float
     sent: int
     answered: dict[str, int]
+    """By version."""
     failed: dict[str, int]
+    """By reason."""
+    slow: dict[str, int] = {}
+    """By version; these count as answered too."""
 
 
 class Failure(msgspec.Struct, tag="failure", frozen=True):
@@ -52,6 +64,8 @@ class Failure(msgspec.Struct, tag="failure", frozen=True):
     at: float
     why: str
     detail: str
+    version: str = ""
+    """That answered with an error; a pod that does not answer cannot say what it runs."""
 
 
 class End(msgspec.Struct, tag="end", frozen=True):
@@ -66,9 +80,9 @@ Line = Count | Failure | End
 class Failed(Exception):
     """A request that got no good answer: `why` in one word, to be counted, and what was seen."""
 
-    def __init__(self, why: str, detail: str = "") -> None:
-        super().__init__(why, detail)
-        self.why, self.detail = why, detail
+    def __init__(self, why: str, detail: str = "", version: str = "") -> None:
+        super().__init__(why, detail, version)
+        self.why, self.detail, self.version = why, detail, version
 
 
 class Connection:
@@ -114,7 +128,7 @@ class Connection:
             self.close()
         code = status.split(" ")[1]
         if code != "200":
-            raise Failed(code, body)
+            raise Failed(code, body, body.partition(" ")[0] if code == "500" else "")
         return body
 
     def close(self) -> None:
@@ -124,23 +138,24 @@ class Connection:
 
 
 class Traffic:
-    """Requests at a steady rate, and their counts."""
+    """Requests when they are due, and their counts."""
 
-    def __init__(self, host: str, port: int, rate: float, write: Callable[[Line], None]) -> None:
-        self.host, self.port, self.rate, self.write = host, port, rate, write
+    def __init__(self, host: str, port: int, write: Callable[[Line], None]) -> None:
+        self.host, self.port, self.write = host, port, write
         self.sent = 0
         self.answered: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
+        self.slow: Counter[str] = Counter()
         self._kept: list[Connection] = []
         self._under_way: set[asyncio.Task[None]] = set()
 
-    async def flow(self, seconds: float, stop: asyncio.Event) -> None:
-        """Send until told to stop or until the time is over, then wait for the answers."""
+    async def flow(self, moments: Iterator[float], stop: asyncio.Event) -> None:
+        """Send at these moments, seconds from now, or until told to stop; then wait for the answers."""
         reporting = asyncio.create_task(self._report())
         begun = time.monotonic()
-        while (due := begun + self.sent / self.rate) < begun + seconds:
+        for moment in moments:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), max(0.0, due - time.monotonic()))
+                await asyncio.wait_for(stop.wait(), max(0.0, begun + moment - time.monotonic()))
             if stop.is_set():
                 break
             self.sent += 1
@@ -155,7 +170,7 @@ class Traffic:
         self.write(End(time.time()))
 
     def count(self) -> Count:
-        return Count(time.time(), self.sent, dict(self.answered), dict(self.failed))
+        return Count(time.time(), self.sent, dict(self.answered), dict(self.failed), dict(self.slow))
 
     async def _report(self) -> NoReturn:
         while True:
@@ -163,7 +178,7 @@ class Traffic:
             await asyncio.sleep(REPORT)
 
     async def _request(self, *, kept: bool) -> None:
-        begun = time.time()
+        begun, clock = time.time(), time.monotonic()
         connection = self._kept.pop() if kept and self._kept else Connection(self.host, self.port)
         try:
             async with asyncio.timeout(DEADLINE):
@@ -171,16 +186,35 @@ class Traffic:
         except (Failed, TimeoutError) as error:
             seen = error if isinstance(error, Failed) else Failed("timeout", f"no answer within {DEADLINE:g} s")
             self.failed[seen.why] += 1
-            self.write(Failure(begun, seen.why, seen.detail))
+            self.write(Failure(begun, seen.why, seen.detail, seen.version))
         else:
             self.answered[version] += 1
+            self.slow[version] += time.monotonic() - clock > SLOW
         if kept:
             self._kept.insert(0, connection)
         else:
             connection.close()
 
 
-async def run(url: str, rate: float, seconds: float) -> None:
+def steady(rate: float) -> Iterator[float]:
+    """Moments that lie equally far apart."""
+    return (n / rate for n in itertools.count())
+
+
+def bursty(rate: float, variation: float, chance: random.Random) -> Iterator[float]:
+    """The same number in the long run, but each second has a rate of its own: a gamma number around the mean, with this
+    coefficient of variation. 1 is what a service with a few large clients sees: one second in ten has a tenth of the
+    mean or less, one in seven more than twice as much.
+    """
+    owed = 0.0
+    for second in itertools.count():
+        owed += rate * chance.gammavariate(variation**-2, variation**2)
+        due = int(owed)
+        owed -= due
+        yield from (second + n / due for n in range(due))
+
+
+async def run(url: str, moments: Iterator[float]) -> None:
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
@@ -192,16 +226,19 @@ async def run(url: str, rate: float, seconds: float) -> None:
             stop.set()
 
     parts = urlsplit(url)
-    await Traffic(parts.hostname or "", parts.port or 80, rate, write).flow(seconds, stop)
+    await Traffic(parts.hostname or "", parts.port or 80, write).flow(moments, stop)
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Steady traffic to one URL; counts as JSON lines on standard output.")
+    parser = argparse.ArgumentParser(description="Traffic to one URL; counts as JSON lines on standard output.")
     parser.add_argument("url")
     parser.add_argument("--rate", type=float, default=40.0, help="requests per second (40)")
     parser.add_argument("--seconds", type=float, default=600.0, help="ends by itself after so long (600)")
+    parser.add_argument("--burst", type=float, default=0.0, help="coefficient of variation of a second's rate (0)")
     arguments = parser.parse_args()
-    asyncio.run(run(arguments.url, arguments.rate, arguments.seconds))
+    rate, burst = arguments.rate, arguments.burst
+    moments = bursty(rate, burst, random.Random()) if burst else steady(rate)
+    asyncio.run(run(arguments.url, itertools.takewhile(lambda moment: moment < arguments.seconds, moments)))
     return 0
 
 

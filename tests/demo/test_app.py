@@ -1,18 +1,23 @@
 """The demo application as the kubelet meets it: a process, signals, sockets."""
 
 import asyncio
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
+from statistics import NormalDist
 
 import pytest
 
 import sandbox.demo.app
+from sandbox.demo.app import Settings
 
 PROGRAM = [sys.executable, str(Path(sandbox.demo.app.__file__))]
 
@@ -161,11 +166,36 @@ async def test_a_bad_release_serves_first_and_then_crashes() -> None:
 
 
 async def test_a_faulty_release_fails_its_share_of_requests() -> None:
-    """The next issue's checks compare error counts."""
+    """What `errors` compares; the answer names its version, so that a client can tell who failed."""
     async with application(ERROR_RATE="1") as app:
-        assert await app.get("/") == (500, "keep-alive", "this release fails on purpose\n")
+        assert await app.get("/") == (500, "keep-alive", "v7 fails on purpose\n")
         assert await app.get("/healthz") == (200, "keep-alive", "ok\n")
         assert 'http_requests_total{code="500"} 1' in (await app.get("/metrics"))[2]
+
+
+def test_a_slower_tail_is_slower_by_what_it_says_at_every_percentile_above_the_median() -> None:
+    """The half below stays as it was: an average would hide what one request in twenty feels."""
+    good = Settings(delay=0.115, spread=0.3)
+    bad = replace(good, tail=1.3)
+    normal = NormalDist()
+    for percent in (50.1, 75, 95, 99):
+        deviation = normal.inv_cdf(percent / 100)
+        assert bad.latency(deviation) == pytest.approx(1.3 * good.latency(deviation))
+    assert [bad.latency(d) for d in (-2.0, 0.0)] == [good.latency(d) for d in (-2.0, 0.0)]
+    assert good.latency(0.0) == 0.115
+    assert good.latency(1.0) == pytest.approx(0.115 * math.exp(0.3))
+
+
+async def test_the_histogram_holds_what_the_tail_does_to_real_answers() -> None:
+    """The sum of the parts: what `slow` reads is the time that clients waited."""
+    async with application(DELAY="0.02", SPREAD="0.1", TAIL="20") as app:
+        clients = [await app.connect() for _ in range(40)]
+        await asyncio.gather(*(client.get("/") for client in clients))
+        _, _, metrics = await app.get("/metrics")
+    found = re.search(r'http_request_duration_seconds_bucket\{le="0.25"\} (\d+)', metrics)
+    assert found is not None
+    assert 5 < int(found[1]) < 35  # half of 40, give or take almost five standard deviations
+    assert "http_request_duration_seconds_count 40" in metrics
 
 
 async def test_requests_sent_at_once_are_answered_in_order() -> None:

@@ -2,8 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import json
+import random
 import signal
+import statistics
 import sys
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,7 +15,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sandbox.demo import traffic
-from sandbox.demo.traffic import KEPT, Connection, Count, End, Failed, Failure, Line, Traffic
+from sandbox.demo.traffic import KEPT, Connection, Count, End, Failed, Failure, Line, Traffic, bursty, steady
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -59,7 +62,8 @@ async def hangs(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> N
 
 async def flowing(port: int, seconds: float = 0.5) -> list[Line]:
     lines: list[Line] = []
-    await Traffic("127.0.0.1", port, 100, lines.append).flow(seconds, asyncio.Event())
+    moments = itertools.takewhile(lambda moment: moment < seconds, steady(100))
+    await Traffic("127.0.0.1", port, lines.append).flow(moments, asyncio.Event())
     return lines
 
 
@@ -70,7 +74,40 @@ async def test_every_request_is_accounted_for_once() -> None:
     last = lines[-2]
     assert isinstance(last, Count)
     assert (last.sent, last.answered, last.failed) == (50, {"v1": 50}, {})
+    assert sum(last.slow.values()) == 0
     assert isinstance(lines[-1], End)
+
+
+async def test_a_slow_answer_is_an_answer_and_is_counted_for_its_version(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has not failed; but somebody waited."""
+    monkeypatch.setattr(traffic, "SLOW", 0.0)
+    async with server(answers) as port:
+        last = (await flowing(port, 0.1))[-2]
+    assert isinstance(last, Count)
+    assert (last.answered, last.slow) == ({"v1": 10}, {"v1": 10})
+
+
+async def test_an_error_is_put_to_the_version_that_answered_it() -> None:
+    """With two versions behind one Service, that is what tells them apart; a broken connection tells nothing."""
+    async with server(fails) as port:
+        assert {line.version for line in await flowing(port, 0.1) if isinstance(line, Failure)} == {"v1"}
+    async with server(cuts) as port:
+        assert {line.version for line in await flowing(port, 0.1) if isinstance(line, Failure)} == {""}
+
+
+def test_steady_moments_lie_equally_far_apart() -> None:
+    """By the clock, whatever became of the requests before."""
+    assert list(itertools.islice(steady(4), 5)) == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_bursts_change_the_rate_of_a_second_and_not_the_mean() -> None:
+    """Otherwise a proof with bursts would be one with another amount of traffic."""
+    moments = list(itertools.takewhile(lambda moment: moment < 4000, bursty(50, 1.0, random.Random(1))))
+    assert moments == sorted(moments)
+    counts = Counter(map(int, moments))
+    seconds = [counts[second] for second in range(4000)]
+    assert statistics.mean(seconds) == pytest.approx(50, rel=0.05)
+    assert statistics.pstdev(seconds) == pytest.approx(50, rel=0.08)
 
 
 @pytest.mark.parametrize(
