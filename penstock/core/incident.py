@@ -16,6 +16,7 @@ numbers leaves out the requests of an incident (`passing`).
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 
 from penstock.core.counters import NONE, Count
 from penstock.core.mixture import log_mean, spaced
@@ -88,9 +89,14 @@ def _with(incident: Incident, worse: Count, better: Count, since: float, ended: 
 def _evidence(seen: Count, limit: float, factors: tuple[float, ...]) -> float:
     """The log of the evidence that the rate is at odds of `factors` times the limit's, and not at the limit."""
     n, x = seen
+    return log_mean([x * bad + n * any_ for bad, any_ in _bets(limit, factors)])
+
+
+@lru_cache(maxsize=256)
+def _bets(limit: float, factors: tuple[float, ...]) -> tuple[tuple[float, float], ...]:
+    """At odds f times as high a good request is (1 + odds) / (1 + f·odds) times as likely, a bad one f times that."""
     odds = limit / (1 - limit)
-    # At odds f times as high a good request is (1 + odds) / (1 + f·odds) times as likely, a bad one f times that.
-    return log_mean([x * math.log(f) + n * math.log((1 + odds) / (1 + f * odds)) for f in factors])
+    return tuple((math.log(f), math.log((1 + odds) / (1 + f * odds))) for f in factors)
 
 
 def _highest(seen: Count, nats: float) -> float:

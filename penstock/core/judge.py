@@ -6,7 +6,6 @@ being read; then the numbers. Only the last line of the long way down is a pass.
 
 import math
 from collections.abc import Collection
-from dataclasses import replace
 
 from penstock.core import limits, passing, sentences
 from penstock.core.counters import Increments
@@ -15,7 +14,7 @@ from penstock.core.incident import CALM, Incident
 from penstock.core.limits import Breaches
 from penstock.core.queries import Limit
 from penstock.core.reading import Reading
-from penstock.core.verdict import State, Verdict
+from penstock.core.verdict import Numbers, State, Verdict
 
 STALE = 150.0
 """Seconds without a new sample, after which what is known is too old to pass on: two scrapes a minute apart."""
@@ -28,30 +27,36 @@ Problem = tuple[State, str] | None
 def judge(check: str, evidence: Evidence, seen: Increments, terms: Terms, incident: Incident = CALM) -> Verdict:
     """A comparative check's word, after `seen` was weighed."""
     stakes = stakes_of(evidence, terms)
-    base = Verdict(
-        check,
-        State.TOO_LITTLE,
-        "",
-        evidence=_factor(evidence.against),
+    proof = passing.proof(evidence.passing, stakes) if stakes else 0.0
+    state, text = _state(evidence, seen, terms, incident, proof)
+    numbers = Numbers(
+        evidence=_factor(evidence.peak if state is State.FAIL else evidence.against),
         needed=terms.checks / terms.false_rollbacks,
-        proof=_factor(passing.proof(evidence.passing, stakes)) if stakes else 1.0,
+        proof=_factor(proof),
         proof_needed=1 / terms.false_passes,
         new=evidence.new,
         old=evidence.old,
-        ratio=evidence.new.rate / evidence.old.rate if evidence.old.bad > 0 else None,
         spread=evidence.spread.factor,
     )
+    if not text and state is State.FAIL:
+        text = sentences.against(numbers)
+    elif not text and state is State.PASS:
+        text = sentences.safe(numbers)
+    elif not text and stakes is None:
+        text = f"{sentences.against(numbers)}; too little is known of the old pods"
+    elif not text and stakes is not None:
+        missing = passing.missing(evidence.passing, stakes, math.log(numbers.proof_needed))
+        text = sentences.undecided(numbers, missing, stakes.limit)
+    return Verdict(check, state, f"{check}: {text}", numbers=numbers)
+
+
+def _state(evidence: Evidence, seen: Increments, terms: Terms, incident: Incident, proof: float) -> tuple[State, str]:
+    """With the words where numbers do not say it."""
     if failed(evidence, terms):
-        at_peak = replace(base, evidence=_factor(evidence.peak))
-        return replace(at_peak, state=State.FAIL, sentence=sentences.against(at_peak))
+        return State.FAIL, ""
     if problem := _unanswered(evidence, seen) or _incident(incident) or _uncounted(evidence, seen):
-        return replace(base, state=problem[0], sentence=f"{check}: {problem[1]}")
-    if stakes is None:
-        return replace(base, sentence=f"{sentences.against(base)}; too little is known of the old pods")
-    if base.proof >= base.proof_needed:
-        return replace(base, state=State.PASS, sentence=sentences.safe(base))
-    needed = passing.missing(evidence.passing, stakes, math.log(base.proof_needed))
-    return replace(base, sentence=sentences.undecided(base, needed, stakes.limit))
+        return problem
+    return (State.PASS if proof >= -math.log(terms.false_passes) else State.TOO_LITTLE), ""
 
 
 def failed(evidence: Evidence, terms: Terms) -> bool:
@@ -99,19 +104,26 @@ def _uncounted(evidence: Evidence, seen: Increments) -> Problem:
     return None
 
 
-def judge_limit(check: str, breaches: Breaches, limit: Limit) -> Verdict:
-    """A limit's word after its last answer."""
-    base = Verdict(check, State.WAITING, "", comparative=False, evidence=breaches.row, needed=limit.breaches)
+def judge_limit(check: str, breaches: Breaches, limit: Limit, now: float | None = None) -> Verdict:
+    """A limit's word after its last answer; without `now` the caller vouches for its age."""
+    state, text = _limit_state(breaches, limit, now)
+    numbers = Numbers(evidence=float(breaches.row), needed=float(limit.breaches))
+    return Verdict(check, state, f"{check}: {text}", comparative=False, numbers=numbers)
+
+
+def _limit_state(breaches: Breaches, limit: Limit, now: float | None) -> tuple[State, str]:
     if breaches.trouble:
-        return replace(base, state=State.UNREACHABLE, sentence=f"{check}: {breaches.trouble}")
+        return State.UNREACHABLE, breaches.trouble
     if breaches.empty or breaches.value is None:
-        return replace(base, state=State.NO_SERIES, sentence=f"{check}: the query gives no number")
-    wanted = f"{check}: {breaches.value:g}, wanted {limit.comparison} {limit.number:g}"
+        return State.NO_SERIES, "the query gives no number"
+    if now is not None and now - breaches.time > STALE:
+        return State.UNREACHABLE, f"the last number is {now - breaches.time:.0f} s old"
+    wanted = f"{breaches.value:g}, wanted {limit.comparison} {limit.number:g}"
     if breaches.row >= limit.breaches:
-        return replace(base, state=State.FAIL, sentence=f"{wanted}, breached {breaches.row} times in a row")
-    if breaches.row or not limits.healthy(breaches, limit):
-        return replace(base, sentence=f"{wanted}, breached {breaches.row} of {limit.breaches} times in a row")
-    return replace(base, state=State.PASS, sentence=wanted)
+        return State.FAIL, f"{wanted}, breached {breaches.row} times in a row"
+    if not limits.healthy(breaches, limit):
+        return State.WAITING, f"{wanted}, breached {breaches.row} of {limit.breaches} times in a row"
+    return State.PASS, wanted
 
 
 def preflight(check: str, reading: Reading, old: Collection[str]) -> Verdict:

@@ -16,6 +16,7 @@ rate moved together with that difference.
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from penstock.core.counters import NONE, Count
 from penstock.core.mixture import log_mean
@@ -90,8 +91,9 @@ def observe(passing: Passing, new: Count, old: Count, against: Stakes | None, *,
 
 def proof(passing: Passing, against: Stakes) -> float:
     """The log of the evidence that the next step is safe."""
-    ratio, limit = log_mean(passing.logs), log_mean(_limit_logs(passing.new, against.limit))
-    return log_mean((ratio, limit))
+    n, x = passing.new
+    limit = log_mean([x * bad + (n - x) * good for bad, good in _bets(against.limit)])
+    return log_mean((log_mean(passing.logs), limit))
 
 
 def missing(passing: Passing, against: Stakes, needed: float) -> float | None:
@@ -100,23 +102,19 @@ def missing(passing: Passing, against: Stakes, needed: float) -> float | None:
     n, x = passing.new
     rate = x / n if n else 0.0
     nats = needed + math.log(2 * len(PARTS))
-    gains = [_gain(q * against.limit, against.limit) for q in PARTS]
     best = None
-    for (bad, good), log in zip(gains, _limit_logs(passing.new, against.limit), strict=True):
+    for bad, good in _bets(against.limit):
+        log = x * bad + (n - x) * good
         speed = rate * bad + (1 - rate) * good
         if speed > 0 and (best is None or (nats - log) / speed < best):
             best = max(0.0, (nats - log) / speed)
     return best
 
 
-def _gain(rate: float, limit: float) -> tuple[float, float]:
-    return math.log(rate / limit), math.log((1 - rate) / (1 - limit))
-
-
-def _limit_logs(new: Count, limit: float) -> list[float]:
-    n, x = new
-    log, log1p, rest = math.log, math.log1p, math.log1p(-limit)
-    return [x * log(part) + (n - x) * (log1p(-part * limit) - rest) for part in PARTS]
+@lru_cache(maxsize=256)
+def _bets(limit: float) -> tuple[tuple[float, float], ...]:
+    """What a bad and a good request add, by part."""
+    return tuple((math.log(part), math.log1p(-part * limit) - math.log1p(-limit)) for part in PARTS)
 
 
 def _add(logs: tuple[float, ...], entry: Entry, ratio: float) -> tuple[float, ...]:

@@ -4,23 +4,23 @@ A number that decides always stands beside the number it needs.
 """
 
 from penstock.core.counters import Count
-from penstock.core.verdict import Verdict
+from penstock.core.verdict import Numbers
 
 HIGH = 9999.5
 """Factors from here on are cut: nobody needs to know by how much it is certain."""
 
 
-def against(v: Verdict) -> str:
+def against(v: Numbers) -> str:
     """What speaks against the release."""
     return f"{_compared(v)}, evidence {factor(v.evidence)} of {v.needed:.0f}x needed{_spread(v)}"
 
 
-def safe(v: Verdict) -> str:
+def safe(v: Numbers) -> str:
     """A check that passes: the proof instead of the evidence."""
     return f"{_compared(v)}, safe for the next step ({factor(v.proof)} of {v.proof_needed:.0f}x needed)"
 
 
-def undecided(v: Verdict, missing: float | None, limit: float) -> str:
+def undecided(v: Numbers, missing: float | None, limit: float) -> str:
     """A check that waits, and for what. `limit`: the rate that has to be ruled out for the next step."""
     proof = f"for the next step {factor(v.proof)} of {v.proof_needed:.0f}x"
     if missing is None:
@@ -50,12 +50,13 @@ def factor(value: float) -> str:
     return f"{value:.0f}x" if value >= 9.95 else f"{value:.1f}x"
 
 
-def _compared(v: Verdict) -> str:
-    ratio = "" if v.ratio is None else f", ratio {v.ratio:.1f}"
-    return f"{v.check}: new {counts(v.new)} vs old {counts(v.old)}{ratio}"
+def _compared(v: Numbers) -> str:
+    ratio = v.ratio
+    beside = "" if ratio is None else f", ratio {ratio:.1f}"
+    return f"new {counts(v.new)} vs old {counts(v.old)}{beside}"
 
 
-def _spread(v: Verdict) -> str:
+def _spread(v: Numbers) -> str:
     return f", φ {v.spread:.1f}" if v.spread >= 1.05 else ""
 
 

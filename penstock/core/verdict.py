@@ -36,6 +36,27 @@ class Together(enum.StrEnum):
 
 
 @dataclass(frozen=True)
+class Numbers:
+    """What a verdict rests on."""
+
+    evidence: float = 1.0
+    """Against the release, as a factor; 1 says nothing. Of a limit: breaches in a row."""
+    needed: float = 1.0
+    proof: float = 1.0
+    """For the next step, as a factor."""
+    proof_needed: float = 1.0
+    new: Count = NONE
+    old: Count = NONE
+    spread: float = 1.0
+    """What the evidence was divided by, for the old pods differ so much."""
+
+    @property
+    def ratio(self) -> float | None:
+        """Of the rates, new to old; None where an old rate of 0 leaves none."""
+        return self.new.rate / self.old.rate if self.old.bad > 0 else None
+
+
+@dataclass(frozen=True)
 class Verdict:
     """One check's word."""
 
@@ -43,17 +64,7 @@ class Verdict:
     state: State
     sentence: str
     comparative: bool = True
-    evidence: float = 1.0
-    """Against the release, as a factor; 1 says nothing."""
-    needed: float = 1.0
-    proof: float = 1.0
-    """For the next step, as a factor."""
-    proof_needed: float = 1.0
-    new: Count = NONE
-    old: Count = NONE
-    ratio: float | None = None
-    """Of the rates, new to old; None where an old rate of 0 leaves none."""
-    spread: float = 1.0
+    numbers: Numbers = Numbers()
 
 
 @dataclass(frozen=True)

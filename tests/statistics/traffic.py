@@ -52,7 +52,7 @@ def looks(world: World, rng: Random, ticks: int = 180) -> Iterator[Increments]:
     """What is counted in each tick."""
     mean, bad = world.rate * TICK / world.pods, world.rates(rng, world.pods)
     for tick in range(ticks):
-        pods = [_count(rng, mean, min(bad(tick, pod), 1.0)) for pod in range(world.pods)]
+        pods = [counted(rng, mean, min(bad(tick, pod), 1.0)) for pod in range(world.pods)]
         yield seen((tick + 1) * TICK, pods[: world.new], pods[world.new :])
 
 
@@ -72,7 +72,8 @@ def seen(time: float, new: list[Count], old: list[Count]) -> Increments:
     )
 
 
-def _count(rng: Random, mean: float, rate: float) -> Count:
+def counted(rng: Random, mean: float, rate: float) -> Count:
+    """A pod's requests of one tick."""
     bad, good = poisson(rng, mean * rate), poisson(rng, mean * (1 - rate))
     return Count(float(bad + good), float(bad))
 
@@ -102,3 +103,15 @@ def incident(rng: Random, pods: int) -> Callable[[int, int], float]:
 def cold(rng: Random, pods: int) -> Callable[[int, int], float]:
     """1 %, the new pod 5 % in its first minute."""
     return lambda tick, pod: 0.05 if pod == 0 and tick < 6 else 0.01
+
+
+def slower(factor: float, apart: float = 0.0, bound: float = 0.25) -> Rates:
+    """The share of requests above `bound`: lognormal, median 80 ms, sigma .7; the new pod's median is `factor` times
+    that, and the pods' medians lie `apart` from each other."""
+
+    def rates(rng: Random, pods: int) -> Callable[[int, int], float]:
+        medians = [0.08 * math.exp(rng.gauss(0.0, apart)) * (1.0 if pod else factor) for pod in range(pods)]
+        above = [0.5 * math.erfc(math.log(bound / median) / 0.7 / math.sqrt(2)) for median in medians]
+        return lambda tick, pod: above[pod]
+
+    return rates
