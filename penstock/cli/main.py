@@ -18,8 +18,11 @@ from penstock.cli.options import NOTES, common
 COMMANDS = {
     "plan": ("penstock.cli.plan:plan", "Show what a change of a Deployment would do, before it is made."),
     "status": ("penstock.cli.status:status", "Show active rollouts: step, pods, reason, and what happens next."),
+    "wait": ("penstock.cli.wait:wait", "Wait until a release has ended; its result is the exit code."),
     "approve": ("penstock.cli.requests:approve", "Let a rollout go on from the step it is held at."),
     "abort": ("penstock.cli.requests:abort", "Take a release back."),
+    "undo": ("penstock.cli.undo:undo", "Declare the former version again, and end the rollout."),
+    "release": ("penstock.cli.release:release", "Let a release go to all pods at once, not judged (break-glass)."),
     "retry": ("penstock.cli.requests:retry", "Try a rejected version again."),
     "replay": ("penstock.cli.replay:replay", "Make the decision of a recorded observation again."),
     "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),
