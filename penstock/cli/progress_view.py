@@ -16,7 +16,7 @@ from penstock.cli.overview import Overview, Row
 from penstock.cli.progress import Pods, Progress
 from penstock.cli.reading import Told
 from penstock.cli.text import ago, counted
-from penstock.core.holding import clock
+from penstock.core.units import clock
 from penstock.core.reasons import WARNINGS, Reason
 from penstock.core.rollout import Phase
 

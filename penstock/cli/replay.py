@@ -39,7 +39,7 @@ def replay(file: IO[bytes], output: str) -> None:
 
 
 def _lines(known: "Recorded", decision: "Decision") -> list[str]:
-    from penstock.core.holding import clock
+    from penstock.core.units import clock
 
     seen = known.observation
     deployment = seen.deployment

@@ -11,6 +11,7 @@ from penstock.core.checks import Severity, findings
 from penstock.core.decision import Align, Decision, Patch
 from penstock.core.draft import released
 from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero
+from penstock.core.judging import preflight
 from penstock.core.observation import Observation
 from penstock.core.plan import Plan, plan
 from penstock.core.reasons import Reason
@@ -40,8 +41,20 @@ def decide(seen: Observation) -> Decision:
     decision = next(d for rule in RULES if (d := rule(s)) is not None)
     exposed = sum(rs.replicas for rs in s.others)
     return replace(
-        decision, step=record.step, steps=len(s.exposures), phase=record.phase, exposed=exposed, allowed=_allowed(s)
+        decision,
+        step=record.step,
+        steps=len(s.exposures),
+        phase=record.phase,
+        exposed=exposed,
+        allowed=_allowed(s),
+        sentences=_sentences(s, decision),
     )
+
+
+def _sentences(s: Situation, decision: Decision) -> tuple[str, ...]:
+    """What the metric checks say, where they are asked; a decision to take back has the sentence that decided it."""
+    asked = s.record.phase in (Phase.PENDING, Phase.HOLDING) and decision.shown and decision.write is None
+    return tuple(v.sentence for v in s.verdicts) if asked else ()
 
 
 def situation(seen: Observation, record: Record) -> Situation:
@@ -86,6 +99,17 @@ def leaving(s: Situation) -> Decision | None:
     return misaligned(s) or workload.leave(s)
 
 
+def owners_word(s: Situation) -> Decision | None:
+    """At the end the fields in force are the owner's: what a dead webhook let through is their word, put back never."""
+    record = s.record
+    if record.phase is not Phase.FINISHING:
+        return None
+    saved = record.saved.merged(record.saved.rolling(), s.deployment.fields)
+    if saved == record.saved:
+        return None
+    return quiet("the owner's fields have changed", patch(s, replace(record, saved=saved), s.deployment.fields))
+
+
 def opted_out(s: Situation) -> Decision | None:
     own = s.deployment.labels.get(keys.ENABLED)
     if own == "false" or (own != "true" and s.seen.namespace_labels.get(keys.ENABLED) != "true"):
@@ -112,7 +136,7 @@ def declared_changed(s: Situation) -> Decision | None:
         return None
     if d.template == record.stable:
         return workload.release(s, Reason.REVERTED, "the stable version was declared again; the rollout is over")
-    fields = replace(d.fields, paused=True)
+    fields = d.fields.held(record.saved, d.replicas)
     if record.failed and record.phase in (Phase.RETREATING, Phase.REJECTED) and d.loose == record.loose:
         return quiet("the rejected version, restarted", patch(s, replace(record, declared=d.template), fields))
     newer = superseded(record, d.template, d.loose, record.epoch + int(record.since))
@@ -172,7 +196,7 @@ def pending(s: Situation) -> Decision:
         return bad_annotation(s)
     if not s.exposures:
         return workload.finish(s)
-    return workload.open_window(s, max(1, min(s.record.step, len(s.exposures))))
+    return preflight(s) or workload.open_window(s, max(1, min(s.record.step, len(s.exposures))))
 
 
 def braking(s: Situation) -> Decision:
@@ -224,6 +248,7 @@ def rejected(s: Situation) -> Decision:
 RULES: tuple[Rule, ...] = (
     another_leads,  # a former leader does nothing; a new one leaves its mark first
     leaving,
+    owners_word,  # the owner's last word on each field, before it is put back
     opted_out,  # the owner's word ends everything
     lost_label,
     declared_changed,  # revert, or a newer version

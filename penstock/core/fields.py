@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core.patch import Path, value_at
-from penstock.core.units import IntOrPercent
+from penstock.core.units import IntOrPercent, pods
 
 PATHS: dict[str, Path] = {
     "type": ("spec", "strategy", "type"),
@@ -78,6 +78,21 @@ class Fields:
         if self.type == ROLLING:
             return self
         return replace(self, type=ROLLING, surge=DEFAULT_SHARE, unavailable=DEFAULT_SHARE)
+
+    def held(self, own: "Fields", replicas: int) -> "Fields":
+        """These fields of a window, paused. The surge that stays means the same number of pods (another one would
+        resize), but a larger percentage than the user's would pass theirs when the replicas grow (I3): so it is
+        written as theirs where that means the same, and as a number where they have written one."""
+        surge, theirs = self.surge, own.rolling().surge
+        if isinstance(surge, str) and theirs is not None:
+            now = pods(surge, replicas, up=True)
+            if replicas == 0 or now == pods(theirs, replicas, up=True):
+                surge = theirs
+            elif isinstance(theirs, int):
+                surge = now
+        both = _zero(surge) and _zero(self.unavailable)
+        unavailable = own.rolling().unavailable if both else self.unavailable
+        return replace(self, surge=surge, unavailable=unavailable, paused=True)
 
     def problem(self) -> str | None:
         """Why the API server would refuse these fields, or None."""

@@ -75,7 +75,7 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
         saved = record.saved.merged(before, after, stated(entries(old), entries(new)))
     else:  # the fields that came are then ours, but for what another mutator changed since
         force = _in_force(known, before)
-        saved = known.saved.merged(force if now == was else replace(force, paused=True), after)
+        saved = known.saved.merged(force if now == was else _held(force, known, old), after)
     known = replace(known, saved=saved)
     shown = annotation(old, keys.DECLARED) is not None  # a retreat shows the stable template, declared is another one
     ended = _ended(record, old, new, reverted=now == record.stable and (now != was or not shown))
@@ -100,6 +100,11 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
 def _in_force(record: Record, before: Fields) -> Fields:
     """What stays in force after a write: at the end of a rollout the user's own fields, until then ours."""
     return record.saved.rolling() if record.phase is Phase.FINISHING else before
+
+
+def _held(force: Fields, known: Record, old: Object) -> Fields:
+    """What is in force once another template has come: a pause, in whatever window that was."""
+    return force.held(known.saved, value_at(old, ("spec", "replicas")) or 0)
 
 
 def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str | None:
@@ -142,7 +147,7 @@ def _text(old: Object, record: Record, known: Record) -> str | None:
 def _other_template(old: Object, new: Object, known: Record, before: Fields) -> Outcome:
     template = new["spec"]["template"]
     now, loose = template_hash(template), loose_hash(template)
-    force = replace(_in_force(known, before), paused=True)
+    force = _held(_in_force(known, before), known, old)
     if now == known.declared:  # the controller shows the stable template for some milliseconds while it retreats
         return Outcome("Declared", _declaring(known, force))
     if known.failed and known.phase in (Phase.RETREATING, Phase.REJECTED) and loose == known.loose:

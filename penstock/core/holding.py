@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from penstock.core.checks import Finding, Severity, findings
 from penstock.core.decision import RESYNC, Decision
+from penstock.core.judging import asks, unproven, worse
 from penstock.core.reasons import Reason
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
+from penstock.core.units import clock
 from penstock.core.workloads import deployment as workload
 from penstock.core.workloads.deployment import patch, quiet
 
@@ -32,11 +34,12 @@ def bad_annotation(s: Situation) -> Decision:
 
 
 def failure(s: Situation) -> Decision | None:
-    """The verdict of the pod checks where it ends the release, or None."""
-    found = findings(s)
-    if not found or found[0].severity is not Severity.FAIL or s.overruled:
+    """The verdict of the pod and metric checks where it ends the release, or None."""
+    if s.overruled:
         return None
-    return fail(s, found[0])
+    faults = [f for f in findings(s) if f.severity is Severity.FAIL]
+    fault = faults[0] if faults else worse(s)
+    return fail(s, fault) if fault else None
 
 
 def fail(s: Situation, finding: Finding) -> Decision:
@@ -89,7 +92,8 @@ def brake_amiss(s: Situation) -> Decision | None:
 
 def approval_noted(s: Situation) -> Decision | None:
     """`awaiting` tells the webhook that `kubectl rollout resume` means yes; it follows the annotations."""
-    awaiting = s.awaits_approval or bool(s.record.failed and s.record.step not in s.record.approved)
+    failed = bool(s.record.failed and s.record.step not in s.record.approved)
+    awaiting = s.awaits_approval or failed or asks(s, s.latest)
     if s.record.awaiting == awaiting:
         return None
     record = replace(s.record, awaiting=awaiting)
@@ -142,38 +146,21 @@ def waiting_for_pods(s: Situation) -> Decision:
 def judging(s: Situation) -> Decision | None:
     """The shortest stay, the findings that extend it, the metric checks, the person."""
     found = () if s.overruled else findings(s)
-    begun = s.available_since
-    earliest, latest = begun + s.plan.step_time.min, begun + s.plan.step_time.max
+    earliest, latest = s.available_since + s.plan.step_time.min, s.latest
     where = f"step {s.record.step} of {len(s.exposures)}: {s.n} of {s.replicas} pods run the new version"
     if s.now < earliest:
         return Decision(Reason.JUDGING, f"{where}, judged until {clock(earliest)}", wait=earliest - s.now + 0.05)
     if found and (found[0].severity is Severity.WAIT or s.now < latest):
         wait = max(1.0, latest - s.now + 0.05)
         return Decision(found[0].reason, f"{where}; watched until {clock(latest)}: {found[0].message}", wait=wait)
-    if s.plan.checks:
-        return without_data(s, where, latest)
+    unproved = unproven(s, where, latest)
+    if unproved:
+        return unproved
     if s.awaits_approval:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
         message = f"{where} and are healthy; approval is awaited: penstock approve {name}"
         return Decision(Reason.AWAITING_APPROVAL, message)
     return None
-
-
-def without_data(s: Situation, where: str, latest: float) -> Decision | None:
-    """Metric checks are configured and this version has no source for them: no data is never a pass."""
-    names = ", ".join(check.name for check in s.plan.checks)
-    if s.now < latest:
-        message = f"{where}; no data for {names}, waiting until {clock(latest)}"
-        return Decision(Reason.NO_DATA, message, wait=latest - s.now + 0.05)
-    if s.plan.on_inconclusive == "advance":
-        return None
-    if s.plan.on_inconclusive == "rollback":
-        return workload.retreat(s, Reason.INCONCLUSIVE, f"{where}; no data for {names}", failed=f"no data for {names}")
-    name = f"{s.deployment.name} -n {s.deployment.namespace}"
-    if s.record.step in s.record.approved:
-        return None
-    message = f"{where}; no data for {names}, held. Go on: penstock approve {name}; back: penstock abort {name}"
-    return Decision(Reason.INCONCLUSIVE, message)
 
 
 def next_step(s: Situation) -> Decision:
@@ -182,12 +169,6 @@ def next_step(s: Situation) -> Decision:
     if s.following is None or s.n >= s.replicas:
         return workload.finish(s)
     return workload.brake(s, s.following)
-
-
-def clock(moment: float) -> str:
-    """A time of day in UTC, for messages that must not change from look to look."""
-    seconds = int(moment) % 86400
-    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"
 
 
 HOLDING: tuple[Rule, ...] = (

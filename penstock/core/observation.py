@@ -11,6 +11,7 @@ from typing import Any
 from penstock.core import keys
 from penstock.core.fields import Fields
 from penstock.core.gate import replicas_of
+from penstock.core.judgement import NOT_YET, Judgement
 from penstock.core.ownership import Entries, entries
 from penstock.core.patch import value_at
 from penstock.core.template import loose_hash, plain, template_hash
@@ -140,7 +141,8 @@ class Pod:
     outside: str = ""
     """A reason that is not the release's: Evicted, Preempting, NodeLost."""
     started: float = 0
-    """When its last container started; counters of a pod begin at 0 there. 0 where none has."""
+    """When the first of its running containers started; 0 where none runs. Which of them serves metrics is not known:
+    with one container it is exact, with more a restart shows in falling counters."""
     flaps: int = 0
     """Times it went from Ready to not Ready, as our watch saw."""
 
@@ -168,7 +170,7 @@ class Pod:
             out_of_memory=any(end.get("reason") == "OOMKilled" for end in ends),
             waiting=tuple(sorted({r for c in containers if (r := value_at(c, ("state", "waiting", "reason")))})),
             outside=status.get("reason") or "",
-            started=max((moment(value_at(c, ("state", "running", "startedAt"))) for c in containers), default=0.0),
+            started=min(filter(None, map(_started, status.get("containerStatuses") or ())), default=0.0),
             flaps=flaps,
         )
 
@@ -178,6 +180,10 @@ def _crashes(container: Object) -> list[Any]:
     the time between two restarts of a crash loop, so waiting reasons alone would miss it."""
     ends = [value_at(container, (state, "terminated")) for state in ("state", "lastState")]
     return [end for end in ends if end and end.get("exitCode")]
+
+
+def _started(container: Object) -> float:
+    return moment(value_at(container, ("state", "running", "startedAt")))
 
 
 def _restarts(container: Object) -> int:
@@ -195,5 +201,7 @@ class Observation:
     pods: tuple[Pod, ...] = ()
     namespace_labels: Mapping[str, str] = field(default_factory=dict)
     namespace_annotations: Mapping[str, str] = field(default_factory=dict)
+    judgement: Judgement = NOT_YET
+    """What the metric checks have gathered."""
     epoch: int = 0
     """Lease transitions under which this controller leads."""

@@ -19,7 +19,13 @@ class Reason(enum.StrEnum):
     APPROVED = "Approved"  # a person said yes
     PAUSED_BY_USER = "PausedByUser"  # the user's own `paused: true` is respected
     SCALED_TO_ZERO = "ScaledToZero"  # no pods are wanted now
-    NO_DATA = "NoData"  # a metric check is configured and has no data
+    NO_SERIES = "NoSeries"  # a metric check is configured and no pod delivers its metric
+    NO_TRAFFIC = "NoTraffic"  # the metric is there, and no requests are
+    UNREACHABLE = "Unreachable"  # the source of metrics does not answer, or not understandably
+    INCIDENT = "Incident"  # old pods fail as well; nothing advances while it lasts
+    MORE_ERRORS = "MoreErrors"  # new pods fail clearly more often than old ones
+    SLOWER = "Slower"  # new pods are slow clearly more often than old ones
+    LIMIT_BREACHED = "LimitBreached"
     INCONCLUSIVE = "Inconclusive"  # the longest stay is over without a verdict
     FINISHING = "Finishing"  # every step passed, the native controller completes
     PROMOTED = "Promoted"  # all pods run the new version
@@ -60,7 +66,20 @@ WARNINGS = frozenset(
         Reason.BAD_RECORD,
         Reason.NO_STABLE,
         Reason.INCONCLUSIVE,
-        Reason.NO_DATA,
+        Reason.NO_SERIES,
+        Reason.NO_TRAFFIC,
+        Reason.UNREACHABLE,
+        Reason.INCIDENT,
+        Reason.MORE_ERRORS,
+        Reason.SLOWER,
+        Reason.LIMIT_BREACHED,
+        Reason.CRASH_LOOP,
+        Reason.CRASHED,
+        Reason.OUT_OF_MEMORY,
+        Reason.IMAGE_PULL,
+        Reason.CANNOT_START,
+        Reason.UNREADY,
+        Reason.NEVER_READY,
     }
 )
 """Reasons whose Event is a Warning."""

@@ -46,7 +46,8 @@ def _answer(s: Situation, reason: Reason, message: str, record: Record) -> Decis
 
 
 def approve(s: Situation, asked: Request) -> Decision:
-    if s.record.phase is not Phase.HOLDING or asked.step in s.record.approved:
+    waits = s.record.phase is Phase.HOLDING or (s.record.phase is Phase.PENDING and s.record.awaiting)
+    if not waits or asked.step in s.record.approved:
         return ignored(s, "nothing waits for an approval")
     record = replace(s.record, approved=(*s.record.approved, asked.step), awaiting=False)
     return _answer(s, Reason.APPROVED, f"step {asked.step} is approved", record)

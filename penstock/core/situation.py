@@ -7,11 +7,17 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from penstock.core import keys
+from penstock.core.counters import Life
 from penstock.core.exposure import Budget, Exposure, budget, exposures
+from penstock.core.judgement import Bearings, verdicts
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
 from penstock.core.plan import Plan
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
+from penstock.core.verdict import Verdict
+
+COMPARED = 10
+"""Old pods that are compared with; more would cost scrapes and tell hardly more."""
 
 
 @dataclass(frozen=True)
@@ -148,6 +154,30 @@ class Situation:
         """When the last new pod became available by the user's own minReadySeconds."""
         wait = self.record.saved.min_ready or 0
         return max([p.ready_since + wait for p in self.new_pods if p.ready], default=self.now)
+
+    @property
+    def latest(self) -> float:
+        """When the longest stay at this step is over."""
+        return self.available_since + self.plan.step_time.max
+
+    @property
+    def compared_pods(self) -> tuple[Pod, ...]:
+        """Old pods that the new ones are compared with: by name, so that they stay the same."""
+        return tuple(sorted(self.stable_pods, key=lambda pod: pod.name)[:COMPARED])
+
+    @property
+    def bearings(self) -> Bearings:
+        """What the metric checks have to know of the rollout."""
+        following = self.exposures[self.following - 1].pods if self.following else self.replicas
+        pods = {p.name: Life(True, p.started, p.ready_since if p.ready else 0.0) for p in self.new_pods}
+        pods |= {p.name: Life(False, p.started, p.ready_since if p.ready else 0.0) for p in self.compared_pods}
+        record, share = self.record, following / self.replicas if self.replicas else 1.0
+        return Bearings(record.id, self.plan, record.started, record.step, min(1.0, share), pods)
+
+    @cached_property
+    def verdicts(self) -> tuple[Verdict, ...]:
+        """What each metric check says."""
+        return verdicts(self.seen.judgement, self.bearings, self.now)
 
     @property
     def deadline(self) -> float:

@@ -116,3 +116,9 @@ def pods(value: IntOrPercent, replicas: int, *, up: bool) -> int:
         return value
     product = int(value.removesuffix("%")) * replicas
     return -(-product // 100) if up else product // 100
+
+
+def clock(moment: float) -> str:
+    """A time of day in UTC, for messages that must not change from look to look."""
+    seconds = int(moment) % 86400
+    return f"{seconds // 3600:02}:{seconds // 60 % 60:02}:{seconds % 60:02} UTC"

@@ -18,6 +18,7 @@ from penstock.core.decide import (
     lost_label,
     misaligned,
     opted_out,
+    owners_word,
     repaused,
     situation,
     stable_unknown,
@@ -35,6 +36,7 @@ from penstock.core.holding import (
     held_failed,
     judging,
     next_step,
+    no_steps,
     scaled,
     unreadable,
 )
@@ -104,6 +106,13 @@ BY_RULE: list[Row] = [
         Reason.WINDOW,
         "the record goes",
         Patch(Draft(label="finishing", annotations=dict.fromkeys(keys.OUR_ANNOTATIONS), managed=[])),
+    ),
+    (
+        owners_word,
+        observation(record(Phase.FINISHING, saved=Fields(surge=3, paused=True)), fields=Fields(surge=4)),
+        Reason.WINDOW,
+        "the owner's fields have changed",
+        wrote(record(Phase.FINISHING, saved=Fields(surge=4)), Fields(surge=4)),
     ),
     (
         opted_out,
@@ -250,6 +259,13 @@ BY_HOLDING: list[Row] = [
         None,
     ),
     (unreadable, observation(HELD, notes={"steps": "half"}), Reason.BAD_ANNOTATION, BAD, None),
+    (
+        no_steps,
+        observation(record(saved=Fields(surge=0)), 0, 1, replicas=1, fields=replace(BRAKED, surge=0)),
+        Reason.FINISHING,
+        "all steps passed; all 1 pods get the new version",
+        wrote(record(Phase.FINISHING, saved=Fields(surge=0), since=NOW), Fields(surge=0)),
+    ),
     (
         growing,
         observation(record(step=2, target=3)),
@@ -619,47 +635,6 @@ def test_an_approval_overrules_the_failure_of_its_step() -> None:
     looping = pods("v1", 10) + pods("v2", 1, waiting=("CrashLoopBackOff",))
     found = decide(observation(known, pods=looping, notes={"on-failure": "pause"}))
     assert found.write == wrote(record(Phase.BRAKING, step=2, approved=(1,)), BRAKED)
-
-
-METRIC = {"errors": "a / b"}
-LATER = NOW + 600
-NO_DATA = f"{STEP}; no data for errors"
-
-
-@pytest.mark.parametrize(
-    ("policy", "now", "reason", "message", "write"),
-    [
-        ("hold", NOW, Reason.NO_DATA, f"{NO_DATA}, waiting until 08:08:10 UTC", None),
-        ("advance", NOW, Reason.NO_DATA, f"{NO_DATA}, waiting until 08:08:10 UTC", None),
-        ("hold", LATER, Reason.INCONCLUSIVE, f"{NO_DATA}, held. {GO_ON}", None),
-        (
-            "advance",
-            LATER,
-            Reason.WINDOW,
-            "the brake is set for step 2",
-            wrote(record(Phase.BRAKING, step=2), BRAKED),
-        ),
-        (
-            "rollback",
-            LATER,
-            Reason.INCONCLUSIVE,
-            NO_DATA,
-            wrote(replace(retreats(HELD, Reason.INCONCLUSIVE, "no data for errors"), since=LATER), PAUSED),
-        ),
-    ],
-)
-def test_no_data_is_never_a_pass_by_itself(
-    policy: str, now: float, reason: Reason, message: str, write: Write | None
-) -> None:
-    """What happens at the longest stay is the user's choice; the default holds (I5)."""
-    found = decide(observation(HELD, now=now, notes={**METRIC, "on-inconclusive": policy}))
-    assert (found.reason, found.message, found.write) == (reason, message, write)
-
-
-def test_a_person_may_go_on_without_data() -> None:
-    """Held at the longest stay, `penstock approve` is the way on."""
-    found = decide(observation(record(approved=(1,)), now=LATER, notes=METRIC))
-    assert found.message == "the brake is set for step 2"
 
 
 BLIPPED = pods("v1", 10) + pods("v2", 1, restarts=1, exit_code=1, crashed=NOW - 100)

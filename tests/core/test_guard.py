@@ -14,7 +14,7 @@ from penstock.core.guard import Outcome, active, annotation, guarded, label, rec
 from penstock.core.record import encode, superseded
 from penstock.core.rollout import Phase
 from penstock.core.template import loose_hash
-from tests.core.shop import V1, V2, V3, Object, deployment, labelled, noted, record, rolling, template
+from tests.core.shop import V1, V2, V3, Object, applied, deployment, labelled, noted, record, rolling, template
 
 HELD = record()
 IN_FORCE = Fields(surge="10%", paused=True)
@@ -200,6 +200,26 @@ def test_a_newer_template_in_a_window_on_the_stable_one_is_paused() -> None:
     old = noted(rolling(known, "v1", Fields()), declared="{}")
     outcome = guarded(old, changed(old, "v3"), known, resumed=False)
     assert (outcome.reason, outcome.draft.fields) == ("Superseded", Fields(paused=True))
+
+
+@pytest.mark.parametrize(
+    ("own", "force", "stays"),
+    [
+        (5, "30%", 3),  # as a percentage it would pass theirs when the replicas grow
+        ("30%", "21%", "30%"),  # the same number now, in their own words
+        ("50%", "10%", "10%"),  # fewer than theirs at every size
+        (5, 2, 2),
+    ],
+)
+def test_a_newer_template_in_an_open_window_keeps_its_surge_within_the_users(own: Any, force: Any, stays: Any) -> None:
+    """The pause lasts, and while it does nobody clamps anew when the replicas change (I3). Seen by a second admission
+    of the same write, the new spelling is not taken for the user's word."""
+    known = replace(OPEN, saved=Fields(surge=own))
+    old = rolling(known, fields=replace(BRAKED, surge=force))
+    outcome = guarded(old, changed(old, "v3"), known, resumed=False)
+    assert outcome.draft.fields == replace(BRAKED, surge=stays, paused=True)
+    again = applied(changed(old, "v3"), outcome.draft.operations(changed(old, "v3")))
+    assert guarded(old, again, known, resumed=False).draft.operations(again) == ()
 
 
 def test_the_declared_template_in_a_window_on_the_stable_one_is_paused() -> None:

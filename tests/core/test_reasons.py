@@ -11,10 +11,11 @@ def test_the_names_are_these() -> None:
     """Scripts compare them; whoever changes one changes it here too, and says so in the changelog."""
     assert {reason.value for reason in Reason} == {
         "Gated", "StepOpened", "Window", "WaitingForPods", "Judging", "AwaitingApproval", "Approved", "PausedByUser",
-        "ScaledToZero", "NoData", "Inconclusive", "Finishing", "Promoted", "Retreating", "Rejected",
+        "ScaledToZero", "Inconclusive", "Finishing", "Promoted", "Retreating", "Rejected",
         "HeldAfterFailure", "Aborted", "Retried", "RequestIgnored", "Superseded", "Scaled", "Released", "Reverted",
         "PausedAgain", "BadAnnotation", "BadRecord", "NoStableVersion", "FormerLeader", "CrashLoop", "Crashed",
         "OutOfMemory", "ImagePull", "CannotStart", "Unready", "NeverReady", "NotTheRelease",
+        "NoSeries", "NoTraffic", "Unreachable", "Incident", "MoreErrors", "Slower", "LimitBreached",
     }  # fmt: skip
 
 

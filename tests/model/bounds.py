@@ -74,7 +74,9 @@ class Bounds:
     def rested(self) -> None:
         """The native controllers have come to rest."""
         self.scaling = False
-        self.ceiling = self._ceiling()
+        total = sum(s.size for s in self.cluster.sets.values())
+        back = self.record is not None and self.record.phase is Phase.RETREATING
+        self.ceiling = max(self._ceiling(), min(self.ceiling, total) if back else 0)  # it is being taken back
 
     def _ceiling(self) -> int:
         """In an open window a percentage stands for the number; it grows with the replicas while we are dead."""
@@ -118,8 +120,11 @@ class Bounds:
         self.check()
 
     def _tighten(self) -> None:
-        """No new pod is left: none may come before a window is opened."""
+        """No new pod is left: none may come before a window is opened. While the native controller has not yet come
+        back from zero none is there either, and which version it fills is the exception that the design names."""
         record = self.record
+        if self.replicas and not any(s.size for s in self.cluster.sets.values()):
+            return
         if record and record.stable and record.phase in (Phase.PENDING, Phase.REJECTED) and not self.by_hand:
             self.most = 0 if self.others() == 0 else self.most
 

@@ -148,14 +148,11 @@ def outgrown(s: Situation) -> bool:
 
 
 def holding_fields(s: Situation) -> Fields:
-    """The fields of a hold: paused, the user's own values, but the clamped surge (changing it would resize).
-
-    Where the user has written a number, so do we: a percentage would pass it when the replicas grow (I3).
-    """
-    saved, force = s.record.saved, s.deployment.fields
-    surge = s.in_force.surge if isinstance(saved.surge, int) and s.replicas else force.surge
-    fields = Fields(ROLLING, surge, saved.unavailable, saved.min_ready, saved.deadline, paused=True)
-    if saved.type != ROLLING or (surge in (0, "0%") and saved.unavailable in (0, "0%", None)):
+    """The fields of a hold: paused, the user's own values, but the clamped surge (changing it would resize)."""
+    saved = s.record.saved
+    force = s.deployment.fields.held(saved, s.replicas)
+    fields = Fields(ROLLING, force.surge, saved.unavailable, saved.min_ready, saved.deadline, paused=True)
+    if saved.type != ROLLING or (force.surge in (0, "0%") and saved.unavailable in (0, "0%", None)):
         fields = replace(fields, unavailable=force.unavailable)
     if s.tight:
         fields = replace(fields, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE)
@@ -232,12 +229,22 @@ def retreating(s: Situation) -> Decision:
         return Decision(Reason.RETREATING, message, stable_window(s, s.record), POLL, shown=False)
     ready = sum(p.ready for p in s.stable_pods)
     filled = s.stable is not None and s.stable.replicas > 0  # with none active, the declared version would be refilled
-    if len(s.others) == 1 and filled and ready >= s.replicas - s.limits.unavailable:
+    missed = any(p.ready for p in s.seen.pods if p.owner == s.others[0].uid)  # else none is taken from anybody
+    if len(s.others) == 1 and filled and (ready >= s.replicas - s.limits.unavailable or not missed):
         return quiet(f"{s.others[0].name} is emptied", Empty(s.others[0].name))
+    if not s.record.failed and _stable_fell(s):
+        message = f"no pod of the stable version has been Ready for {s.deadline:.0f} s, there is nothing to go back to"
+        return release(s, Reason.NO_STABLE, message)
     stable = s.stable
     if stable and (stable.available >= stable.replicas or s.now - s.record.since > REOPEN) and s.deployment.seen:
         return quiet("a window on the stable template is opened", stable_window(s, s.record))
     return Decision(Reason.RETREATING, message + ", after pods of the stable version have become Ready", wait=POLL)
+
+
+def _stable_fell(s: Situation) -> bool:
+    """Whether the stable version is down for longer than its owner waits for a pod: then a newer one may be the cure."""
+    since = [max(p.created, p.ready_since) for p in s.stable_pods]
+    return bool(since) and not any(p.ready for p in s.stable_pods) and s.now - max(since) > s.deadline
 
 
 def _turned_back(s: Situation, left: int) -> bool:
