@@ -15,7 +15,7 @@ from sandbox.demo.recorder import TookTooLong
 from sandbox.demo.shop import NotGated, NotOurs
 from sandbox.missing import Missing
 
-WIDTH = 132
+WIDTH = 80
 """Columns where there is no terminal that has a width."""
 
 
@@ -23,7 +23,7 @@ WIDTH = 132
 @click.option("--directory", default=".sandbox", show_default=True, help="The sandbox: used if it runs, else started.")
 @click.option("--pods", type=click.Choice(["real", "simulated"]), help="Default: real for root on Linux.")
 def main(directory: str, pods: str | None) -> None:
-    """A good release, a bad one, and one whose controller is killed half-way."""
+    """A good release, three bad ones, and one whose controller is killed half-way."""
     console = Console()
     if not console.is_terminal:
         console = Console(width=WIDTH)

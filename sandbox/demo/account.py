@@ -23,6 +23,20 @@ class Requests:
         return sum(self.failed.values())
 
 
+@dataclass(frozen=True)
+class Answers:
+    """Of one version on trial, with what got no answer at all: whoever does not answer cannot say what it runs."""
+
+    answered: int
+    slow: int
+    """Answered, but late."""
+    failed: int
+
+    @property
+    def requests(self) -> int:
+        return self.answered + self.failed
+
+
 class Account:
     """All lines of the traffic so far."""
 
@@ -45,9 +59,21 @@ class Account:
         failed = Counter(failure.why for failure in self.failures if begun <= failure.at < ended)
         return Requests(self._sent(ended) - self._sent(begun), dict(failed))
 
+    def of(self, version: str, begun: float, ended: float) -> Answers:
+        """What one version answered to requests between two moments, as of the nearest counts."""
+        before, after = self._count(begun), self._count(ended)
+        return Answers(
+            answered=after.answered.get(version, 0) - before.answered.get(version, 0),
+            slow=after.slow.get(version, 0) - before.slow.get(version, 0),
+            failed=sum(f.version in (version, "") and begun <= f.at < ended for f in self.failures),
+        )
+
     def _sent(self, moment: float) -> int:
+        return self._count(moment).sent
+
+    def _count(self, moment: float) -> Count:
         before = bisect.bisect_right(self.counts, moment, key=lambda count: count.at)
-        return self.counts[before - 1].sent if before else 0
+        return self.counts[before - 1] if before else Count(moment, 0, {}, {})
 
     @property
     def flows(self) -> bool:
@@ -83,11 +109,19 @@ PROPAGATED = 2.0
 """Status, EndpointSlice, kube-proxy: which writes the machine's rules at most once a second."""
 
 
-def bound(crashes: int, rate: float, pods: int) -> int:
+def crashing_bound(crashes: int, rate: float, pods: int) -> int:
     """The most requests that crashes of one pod among so many may cost.
 
     Each crash leaves a pod in the Service, that does not answer, for at most so many seconds; connections are spread at
     random, so its share is a Poisson number, of which three standard deviations are allowed for.
     """
-    expected = crashes * (NOTICED + PROBED + PROPAGATED) * rate / pods
+    return _at_most(crashes * (NOTICED + PROBED + PROPAGATED) * rate / pods)
+
+
+def failing_bound(share: float, seconds: float, rate: float, pods: int) -> int:
+    """The same for one pod that fails this share of its requests for so long."""
+    return _at_most(share * seconds * rate / pods)
+
+
+def _at_most(expected: float) -> int:
     return math.ceil(expected + 3 * math.sqrt(expected))

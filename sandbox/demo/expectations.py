@@ -1,14 +1,17 @@
 """What must hold of each release: a tuple of questions, each answered with a sentence where it does not."""
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sandbox.demo.account import Requests, bound
+from sandbox.demo.account import Requests, crashing_bound, failing_bound
 from sandbox.demo.measure import Measured
-from sandbox.demo.releases import CAP, FLOOR, REPLICAS, Release
+from sandbox.demo.releases import CAP, FLOOR, REPLICAS, Fault, Release
+from sandbox.demo.timer import Spell
 
-RATE = 40.0
-"""Requests per second."""
+RATE = 80.0
+"""Requests per second. With one new pod among ten old ones it sees 7 of them: of 5 % errors the judge then has enough
+after some 15 s, of a tail that puts 4 % of the answers beyond a bound that 0.5 % were beyond after some 30 s."""
 
 HELD = 10.0
 """Seconds for which a dead controller's open window is watched."""
@@ -43,11 +46,30 @@ class Outcome:
     trouble: str = ""
     """Why it did not end as it should."""
     interruption: Interruption | None = None
+    spell: Spell | None = None
+    """Its new pods until the decision; None where nothing was measured or decided."""
 
     @property
     def bound(self) -> int:
-        """The failed requests that may be: none, or what one pod can have received while it was down."""
-        return bound(self.measured.crashes, RATE, REPLICAS + 1) if self.release.crash_after else 0
+        """The failed requests that may be: none, or what one pod can have received."""
+        match self.release.fault:
+            case Fault.CRASH:
+                return crashing_bound(self.measured.crashes, RATE, REPLICAS + 1)
+            case Fault.ERRORS:
+                return failing_bound(self.release.error_rate, self.seconds, RATE, REPLICAS + 1)
+        return 0
+
+    @property
+    def blame(self) -> str:
+        """The word with which Penstock blames the right thing; empty where it does not."""
+        found = re.search(self.release.fault, self.measured.verdict) if self.release.fault else None
+        return found[0] if found else ""
+
+    @property
+    def decided(self) -> float | None:
+        """Seconds from the first Ready new pod to the decision."""
+        begun, ended = self.measured.exposed, self.measured.decided
+        return None if begun is None or ended is None else ended - begun
 
 
 def ended(seen: Outcome) -> str | None:
@@ -77,9 +99,22 @@ def kept_cap(seen: Outcome) -> str | None:
     return f"{most} pods in all, the cap is {CAP}" if most > CAP else None
 
 
-def crashed(seen: Outcome) -> str | None:
-    """Otherwise the bad release proves nothing."""
-    return "its pods never crashed" if seen.release.crash_after and not seen.measured.crashes else None
+def faulty(seen: Outcome) -> str | None:
+    """Otherwise a bad release proves nothing."""
+    match seen.release.fault:
+        case Fault.CRASH:
+            return None if seen.measured.crashes else "its pods never crashed"
+        case Fault.ERRORS | Fault.SLOW:
+            return "none of its answers was bad" if seen.spell is not None and not seen.spell.bad else None
+    return None
+
+
+def blamed(seen: Outcome) -> str | None:
+    """It went back for what is wrong with it, and nothing was held against a good one."""
+    said = seen.measured.verdict
+    if seen.release.fault is None:
+        return f"blamed although it is good: {said}" if said else None
+    return None if seen.blame else f"taken back without blaming its {seen.release.kind}: {said or 'no reason'}"
 
 
 def served(seen: Outcome) -> str | None:
@@ -90,6 +125,9 @@ def served(seen: Outcome) -> str | None:
     if seen.requests.failures > seen.bound:
         kinds = ", ".join(f"{n} {why}" for why, n in sorted(seen.requests.failed.items()))
         return f"{seen.requests.failures} requests failed ({kinds}), at most {seen.bound} may"
+    broken = seen.requests.failures - seen.requests.failed.get("500", 0)
+    if broken and not seen.measured.crashes:
+        return f"{broken} requests got no answer though no pod crashed"
     return None
 
 
@@ -113,7 +151,8 @@ EXPECTATIONS: tuple[Callable[[Outcome], str | None], ...] = (
     kept_exposure,
     kept_floor,
     kept_cap,
-    crashed,
+    faulty,
+    blamed,
     served,
     stayed,
 )

@@ -34,6 +34,8 @@ class Deployment:
     step: int = 0
     message: str = ""
     """What Penstock says, in its condition."""
+    verdict: str = ""
+    """Reason and words with which Penstock has decided against the release."""
 
     @classmethod
     def of(cls, obj: Object) -> "Deployment":
@@ -49,7 +51,8 @@ class Deployment:
             record = decode(objects.annotations(obj)[keys.RECORD])
         except (KeyError, RecordError):
             return seen
-        return replace(seen, phase=record.phase, step=record.step)
+        verdict = f"{record.note}: {record.failed}" if record.failed else ""
+        return replace(seen, phase=record.phase, step=record.step, verdict=verdict)
 
 
 @dataclass(frozen=True)

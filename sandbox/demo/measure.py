@@ -19,6 +19,12 @@ class Measured:
     fewest_ready: int
     most_pods: int
     crashes: int
+    exposed: float | None = None
+    """When the first pod of the new version was Ready."""
+    decided: float | None = None
+    """When it was decided to go back, or to go on to all pods."""
+    verdict: str = ""
+    """What was said against it."""
 
 
 def measure(events: Iterable[Event], version: str, begun: int, ended: int) -> Measured:
@@ -27,6 +33,7 @@ def measure(events: Iterable[Event], version: str, begun: int, ended: int) -> Me
     exposure: dict[int, int] = {}
     crashes: dict[str, int] = {}
     ready, total, allowed = [], [], 0
+    exposed, decided, verdict = None, None, ""
     for now in replay(event for event in events if event.revision <= ended):
         if now.revision < begun:
             continue
@@ -35,10 +42,24 @@ def measure(events: Iterable[Event], version: str, begun: int, ended: int) -> Me
         ready.append(now.ready())
         total.append(now.sized())
         crashes |= {name: pod.crashes for name, pod in now.pods.items() if pod.version == version}
+        if exposed is None and now.ready(version):
+            exposed = now.at
+        if exposed is not None and decided is None and _decided(now.deployment, version):
+            decided = now.at
+        verdict = _verdict(now.deployment, version) or verdict
         if _reached(now, version) and now.sized(version) not in steps:
             steps.append(now.sized(version))
     shown = tuple((k, most) for k, most in sorted(exposure.items()) if k or most)
-    return Measured(tuple(steps), shown, min(ready, default=0), max(total, default=0), sum(crashes.values()))
+    return Measured(
+        steps=tuple(steps),
+        exposure=shown,
+        fewest_ready=min(ready, default=0),
+        most_pods=max(total, default=0),
+        crashes=sum(crashes.values()),
+        exposed=exposed,
+        decided=decided,
+        verdict=verdict,
+    )
 
 
 def sizes(events: Iterable[Event], version: str, begun: float, ended: float) -> set[int]:
@@ -62,6 +83,17 @@ def _allowed(deployment: Deployment | None, version: str) -> int:
         case Phase.FINISHING | None:
             return REPLICAS
     return 0
+
+
+def _decided(deployment: Deployment | None, version: str) -> bool:
+    """Back, or on to all pods. Asked only once new pods are Ready: a retreat before is that of the version before."""
+    if deployment is None or deployment.version != version:
+        return False
+    return deployment.phase in (Phase.RETREATING, Phase.REJECTED, Phase.FINISHING, None)
+
+
+def _verdict(deployment: Deployment | None, version: str) -> str:
+    return deployment.verdict if deployment is not None and deployment.version == version else ""
 
 
 def _reached(now: Cluster, version: str) -> bool:

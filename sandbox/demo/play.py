@@ -10,11 +10,12 @@ from rich.console import Console
 
 from penstock.kube import Client
 from sandbox.component import Failed
-from sandbox.demo import summary
+from sandbox.demo import notes, summary
 from sandbox.demo.account import Account
 from sandbox.demo.expectations import RATE, Outcome, broken
 from sandbox.demo.interruption import Attack
 from sandbox.demo.recorder import Recorder
+from sandbox.demo.releases import playable
 from sandbox.demo.shop import NAMESPACE, SELECTOR, Shop
 from sandbox.demo.stage import Stage
 from sandbox.demo.story import Story, Told, outcomes
@@ -23,6 +24,9 @@ from sandbox.directory import LOGS
 
 WARM = 60.0
 """Seconds within which requests have to be answered: kube-proxy may still be learning the pods."""
+
+BASE = 1000
+"""Requests before the first release, from which the judge learns how good the old pods are."""
 
 
 async def play(directory: Path, pods: str | None, console: Console) -> bool:
@@ -55,17 +59,17 @@ async def _perform(stage: Stage, view: View) -> list[Outcome]:
 async def _told(story: Story, stage: Stage, account: Account | None, url: str) -> list[Told]:
     """The releases, with traffic where pods can answer."""
     if account is None:
-        return await story.tell()
+        return await story.tell(playable(real=False))
     story.view.scene.account = account
     story.view.say(f"{RATE:g} requests per second to {url}, three of four on a connection of their own")
     async with _beside(stage.flow(url, RATE, account.take)):
         await _flowing(account)
-        return await story.tell()
+        return await story.tell(playable(real=True))
 
 
 async def _flowing(account: Account) -> None:
     for _ in range(int(WARM / 0.1)):
-        if account.flows:
+        if account.flows and account.counts[-1].sent >= BASE:
             return
         await asyncio.sleep(0.1)
     raise Failed(f"the Service does not answer steadily within {WARM:.0f} s; failed: {account.counts[-1:]}")
@@ -74,7 +78,9 @@ async def _flowing(account: Account) -> None:
 def _conclude(console: Console, seen: list[Outcome], directory: Path) -> bool:
     console.print()
     console.print(summary.table(seen))
-    console.print(*summary.notes(seen), sep="\n", highlight=False, soft_wrap=True)
+    console.print()
+    console.print(summary.costs(seen))
+    console.print(*notes.notes(seen), sep="\n", highlight=False)
     failed = [sentence for outcome in seen for sentence in broken(outcome)]
     for sentence in failed:
         console.print(f"NOT AS EXPECTED  {sentence}", style="bold red", highlight=False, soft_wrap=True)

@@ -13,7 +13,7 @@ import yaml
 
 from penstock.core import keys
 from penstock.kube import Client, NotFound, objects
-from sandbox.demo.releases import Release
+from sandbox.demo.releases import FIRST, Release
 
 Object = dict[str, Any]
 
@@ -26,6 +26,9 @@ PIPELINE = "shop-pipeline"
 
 MARK = "sandbox.penstock.dev/demo"
 """Label of a namespace that the demo made: it deletes no other, whatever its name."""
+
+METRICS = (keys.ERRORS, keys.SLOW, keys.MAX_IMPACT)
+"""Annotations of the manifest that make no sense where there is nobody to be asked."""
 
 BEHAVIOUR = "sandbox.penstock.dev/behaviour"
 AFTER = "sandbox.penstock.dev/after"
@@ -82,10 +85,24 @@ class Shop:
         manifest: Object = copy.deepcopy(self._deployment)
         template = manifest["spec"]["template"]
         environment = template["spec"]["containers"][0]["env"]
-        environment[:] = [{"name": "VERSION", "value": release.version}]
-        if release.crash_after:
-            environment.append({"name": "CRASH_AFTER", "value": f"{release.crash_after:g}"})
-            if self._simulated:
+        values = {variable["name"]: variable["value"] for variable in environment}
+        values |= {"VERSION": release.version, **faults(release)}
+        environment[:] = [{"name": name, "value": value} for name, value in values.items()]
+        if self._simulated:
+            for key in METRICS:
+                del manifest["metadata"]["annotations"][key]
+            if release.crash_after:
                 template["metadata"]["labels"][BEHAVIOUR] = "crash-after"
-                template["metadata"]["annotations"] = {AFTER: f"{release.crash_after:g}s"}
+                template["metadata"]["annotations"][AFTER] = f"{release.crash_after:g}s"
         return manifest
+
+
+def faults(release: Release) -> dict[str, str]:
+    """What is wrong with it, as the application is told."""
+    sound = numbers(FIRST)
+    return {name: f"{value:g}" for name, value in numbers(release).items() if value != sound[name]}
+
+
+def numbers(release: Release) -> dict[str, float]:
+    """By the name of the application's variable."""
+    return {"ERROR_RATE": release.error_rate, "TAIL": release.tail, "CRASH_AFTER": release.crash_after}

@@ -1,4 +1,4 @@
-"""The story of `make demo`: a good release, a bad one, and one whose controller is killed half-way.
+"""The story of `make demo`: a good release, three bad ones, and one whose controller is killed half-way.
 
 Nothing here helps the rollout along: the story applies a manifest and watches. What it has seen is judged afterwards,
 from the recorded events, so that a slow terminal cannot make a release look better or worse than it was.
@@ -9,14 +9,15 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from penstock.core.rollout import Phase
-from sandbox.demo.account import Account
+from sandbox.demo.account import Account, Answers
 from sandbox.demo.expectations import Interruption, Outcome
 from sandbox.demo.history import Cluster, Event
 from sandbox.demo.interruption import Attack
-from sandbox.demo.measure import measure
+from sandbox.demo.measure import Measured, measure
 from sandbox.demo.recorder import Recorder, TookTooLong
-from sandbox.demo.releases import FIRST, PATIENCE, RELEASES, REPLICAS, Release
+from sandbox.demo.releases import FIRST, PATIENCE, REPLICAS, Fault, Release
 from sandbox.demo.shop import NotGated, Shop
+from sandbox.demo.timer import Spell
 from sandbox.demo.view import View
 
 
@@ -40,16 +41,14 @@ class Story:
 
     async def begin(self) -> None:
         """The version that runs already."""
-        self.view.say(
-            f"{FIRST.version}: {REPLICAS} replicas and the default strategy, nothing of Penstock in the manifest"
-        )
+        self.view.say(f"{FIRST.version}: {REPLICAS} replicas, the default strategy and three annotations for Penstock")
         await self.shop.deploy(FIRST)
         await self.recorder.until(runs(FIRST), PATIENCE, f"all pods run {FIRST.version}")
 
-    async def tell(self) -> list[Told]:
+    async def tell(self, releases: Sequence[Release]) -> list[Told]:
         """All releases; one that does not end as it should is the last."""
         told: list[Told] = []
-        for release in RELEASES:
+        for release in releases:
             told.append(await self._release(release))
             if told[-1].trouble:
                 break
@@ -63,7 +62,7 @@ class Story:
             revision = await self.shop.deploy(release)
             if release.interrupted:
                 death = await self.attack.during(release)
-            end, what = (taken_back, "taken back") if release.crash_after else (runs, "on all pods")
+            end, what = (taken_back, "taken back") if release.fault else (runs, "on all pods")
             await self.recorder.until(end(release), PATIENCE, f"{release.version} is {what}")
             self.view.say(f"{release.version} is {what}")
         except (TookTooLong, NotGated) as error:
@@ -108,14 +107,34 @@ def taken_back(release: Release) -> Callable[[Cluster], bool]:
 def outcomes(told: Sequence[Told], events: Sequence[Event], account: Account | None) -> list[Outcome]:
     """What each release did; failed requests count for it until the next one begins, so that none falls between."""
     ends = [after.begun[1] for after in told[1:]] + [float("inf")]
-    return [
-        Outcome(
-            release=part.release,
-            measured=measure(events, part.release.version, part.begun[0], part.ended[0]),
-            seconds=part.ended[1] - part.begun[1],
-            requests=account.between(part.begun[1], end) if account else None,
-            trouble=part.trouble,
-            interruption=part.interruption,
-        )
-        for part, end in zip(told, ends, strict=True)
-    ]
+    return [outcome(part, end, events, account) for part, end in zip(told, ends, strict=True)]
+
+
+def outcome(told: Told, end: float, events: Sequence[Event], account: Account | None) -> Outcome:
+    """What one release did."""
+    measured = measure(events, told.release.version, told.begun[0], told.ended[0])
+    return Outcome(
+        release=told.release,
+        measured=measured,
+        seconds=told.ended[1] - told.begun[1],
+        requests=account.between(told.begun[1], end) if account else None,
+        trouble=told.trouble,
+        interruption=told.interruption,
+        spell=spell(told.release, measured, end, account) if account else None,
+    )
+
+
+def spell(release: Release, measured: Measured, end: float, account: Account) -> Spell | None:
+    """What its new pods did to requests until the decision, and after it."""
+    if measured.exposed is None or measured.decided is None or measured.decided <= measured.exposed:
+        return None
+    before = account.of(release.version, measured.exposed, measured.decided)
+    after = account.of(release.version, measured.decided, end)
+    return Spell(
+        measured.decided - measured.exposed, before.requests, bad(before, release.fault), bad(after, release.fault)
+    )
+
+
+def bad(answers: Answers, fault: Fault | None) -> int:
+    """What the fault does: it makes answers late, or has them fail."""
+    return answers.slow if fault is Fault.SLOW else answers.failed

@@ -1,6 +1,6 @@
 """Failed requests and the releases that have to answer for them."""
 
-from sandbox.demo.account import Account, Requests, bound
+from sandbox.demo.account import Account, Answers, Requests, crashing_bound, failing_bound
 from sandbox.demo.traffic import Count, End, Failure
 
 
@@ -53,9 +53,25 @@ def test_traffic_flows_when_all_requests_of_late_were_answered() -> None:
     assert seen == [False, False, False, False, False, True]
 
 
-def test_the_bound_grows_with_crashes_and_traffic_and_shrinks_with_pods() -> None:
+def test_the_bounds_grow_with_the_fault_and_the_traffic_and_shrink_with_pods() -> None:
     """2 crashes, 4 s each, 40/s over 11 pods: 29.1 are expected, three standard deviations are 16.2."""
-    assert bound(2, 40.0, 11) == 46
-    assert bound(0, 40.0, 11) == 0
-    assert bound(1, 40.0, 11) < bound(2, 40.0, 11) < bound(2, 80.0, 11)
-    assert bound(2, 40.0, 20) < bound(2, 40.0, 11)
+    assert crashing_bound(2, 40.0, 11) == 46
+    assert crashing_bound(0, 40.0, 11) == 0
+    assert crashing_bound(1, 40.0, 11) < crashing_bound(2, 40.0, 11) < crashing_bound(2, 80.0, 11)
+    assert crashing_bound(2, 40.0, 20) < crashing_bound(2, 40.0, 11)
+    assert failing_bound(0.05, 30.0, 80.0, 11) == 21  # 10.9 are expected, and 9.9
+    assert failing_bound(0.0, 30.0, 80.0, 11) == 0
+
+
+def test_what_a_version_answered_is_told_apart_from_what_others_did() -> None:
+    """An old pod's error is not the new version's; a request that nobody answered is put to the one on trial."""
+    told = Account()
+    for second in range(6):
+        told.take(Count(100.0 + second, 0, {"v1": 36 * second, "v2": 4 * second}, {}, {"v1": second, "v2": 2 * second}))
+    told.take(Failure(102.0, "500", "v2 fails on purpose", "v2"))
+    told.take(Failure(102.1, "500", "v1 fails too", "v1"))
+    told.take(Failure(102.2, "refused", ""))
+    told.take(Failure(104.5, "500", "v2 fails on purpose", "v2"))
+    assert told.of("v2", 101.0, 104.0) == Answers(answered=12, slow=6, failed=2)
+    assert told.of("v2", 101.0, 104.0).requests == 14
+    assert told.of("v3", 101.0, 102.0) == Answers(0, 0, 0)

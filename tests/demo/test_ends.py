@@ -8,11 +8,13 @@ from penstock.core.rollout import Phase
 from sandbox.demo.account import Account
 from sandbox.demo.history import Cluster, Deployment, Fact, Pod, ReplicaSet
 from sandbox.demo.interruption import filled, window_or_end
-from sandbox.demo.releases import RELEASES
-from sandbox.demo.story import Told, outcomes, runs, taken_back
+from sandbox.demo.measure import Measured
+from sandbox.demo.releases import RELEASES, Fault, Release
+from sandbox.demo.story import Told, outcomes, runs, spell, taken_back
+from sandbox.demo.timer import Spell
 from sandbox.demo.traffic import Count, Failure
 
-GOOD, BAD, INTERRUPTED = RELEASES
+GOOD, BAD, *_, INTERRUPTED = RELEASES
 DONE = Deployment("v2", paused=False, complete=True)
 REJECTED = Deployment("v3", paused=True, complete=False, rollout="rejected", phase=Phase.REJECTED)
 READY = Pod("v2", ready=True, going=False, crashes=0)
@@ -57,7 +59,7 @@ def test_a_release_is_taken_back_when_its_pods_have_gone_and_all_others_serve() 
 
 def test_the_attack_waits_for_its_window_and_not_beyond_the_end() -> None:
     """Waiting for a window that will never come would take minutes to fail."""
-    opening = Deployment("v4", paused=False, complete=False, phase=Phase.OPENING, step=2)
+    opening = Deployment("v6", paused=False, complete=False, phase=Phase.OPENING, step=2)
     holds = window_or_end(INTERRUPTED, 2)
     assert holds(cluster(opening))
     assert holds(cluster(replace(opening, phase=Phase.FINISHING, step=3)))
@@ -69,11 +71,11 @@ def test_the_attack_waits_for_its_window_and_not_beyond_the_end() -> None:
 
 def test_a_window_is_filled_when_its_pods_were_asked_for_and_exist() -> None:
     """Only then has the native controller come to rest, and the watch may begin."""
-    opening = Deployment("v4", paused=False, complete=False, phase=Phase.OPENING, step=2)
-    new = replace(READY, version="v4", ready=False)
-    assert filled(INTERRUPTED, 3)(cluster(opening, new, new, new, v4=3))
-    assert not filled(INTERRUPTED, 3)(cluster(opening, new, new, v4=3))
-    assert not filled(INTERRUPTED, 3)(cluster(opening, new, new, new, v4=4))
+    opening = Deployment("v6", paused=False, complete=False, phase=Phase.OPENING, step=2)
+    new = replace(READY, version="v6", ready=False)
+    assert filled(INTERRUPTED, 3)(cluster(opening, new, new, new, v6=3))
+    assert not filled(INTERRUPTED, 3)(cluster(opening, new, new, v6=3))
+    assert not filled(INTERRUPTED, 3)(cluster(opening, new, new, new, v6=4))
 
 
 def test_failed_requests_count_for_a_release_until_the_next_begins() -> None:
@@ -93,3 +95,28 @@ def test_failed_requests_count_for_a_release_until_the_next_begins() -> None:
     assert good.requests.failures == 1
     assert (good.seconds, bad.seconds, bad.trouble) == (5.0, 10.0, "stuck")
     assert [outcome.requests for outcome in outcomes(told, [], None)] == [None, None]
+
+
+MEASURED = Measured((1,), ((1, 1),), 10, 11, 0, exposed=110.0, decided=130.0)
+
+
+@pytest.mark.parametrize(("fault", "bad"), [(Fault.ERRORS, (2, 1)), (Fault.SLOW, (20, 5)), (None, (2, 1))])
+def test_the_spell_of_a_release_is_its_pods_until_the_decision(fault: Fault | None, bad: tuple[int, int]) -> None:
+    """What comes after the decision is paid too, and would have been with any rule."""
+    account = Account()
+    for second in range(60):
+        count = max(0, min(second, 35) - 10)
+        account.take(Count(100.0 + second, 0, {"v1": 70 * second, "v3": 7 * count}, {}, {"v1": second, "v3": count}))
+    for at in (112.0, 129.0, 131.0):
+        account.take(Failure(at, "500", "v3 fails on purpose", "v3"))
+    release = Release("v3", "bad", "bad", fault)
+    until, later = bad
+    requests = 140 + 2
+    assert spell(release, MEASURED, 150.0, account) == Spell(20.0, requests, until, later)
+
+
+@pytest.mark.parametrize("measured", [replace(MEASURED, decided=None), replace(MEASURED, exposed=None, decided=None)])
+def test_without_a_decision_there_is_no_spell(measured: Measured) -> None:
+    """A release that is stuck has no time to decision."""
+    assert spell(BAD, measured, 150.0, Account()) is None
+    assert spell(BAD, replace(MEASURED, decided=MEASURED.exposed), 150.0, Account()) is None

@@ -24,6 +24,14 @@ class Log:
         self.events.append(Event(revision, 100.0 + revision, type(fact), name, fact))
         return revision
 
+    def at(self, name: str, kind: type[Fact]) -> float:
+        """The moment of the first event of this object."""
+        return next(e.at for e in self.events if (e.name, e.kind) == (name, kind))
+
+    def at_phase(self, phase: Phase) -> float:
+        """The moment at which the Deployment first was in it."""
+        return next(e.at for e in self.events if isinstance(e.fact, Deployment) and e.fact.phase is phase)
+
     def gone(self, name: str, kind: type[Fact]) -> None:
         revision = next(self.revisions)
         self.events.append(Event(revision, 100.0 + revision, kind, name, None))
@@ -72,6 +80,8 @@ def test_a_release_that_goes_by_its_steps() -> None:
         fewest_ready=10,
         most_pods=13,
         crashes=0,
+        exposed=log.at("v2-0", Pod),
+        decided=log.at_phase(Phase.FINISHING),
     )
 
 
@@ -119,8 +129,30 @@ def test_a_bad_release_counts_its_crashes_and_its_lost_readiness() -> None:
     log.gone("v2-0", Pod)
     log.deployment(Phase.REJECTED, 0, paused=True)
     assert measure(log.events, "v2", begun, 10**9) == Measured(
-        steps=(1,), exposure=((1, 1),), fewest_ready=9, most_pods=11, crashes=2
+        steps=(1,),
+        exposure=((1, 1),),
+        fewest_ready=9,
+        most_pods=11,
+        crashes=2,
+        exposed=log.at("v2-0", Pod),
+        decided=log.at_phase(Phase.RETREATING),
     )
+
+
+def test_the_verdict_is_what_was_said_against_this_version() -> None:
+    """The declared version before it may still stand rejected when this one is applied."""
+    log = Log()
+    log.told("web", Deployment("v1", True, complete=False, phase=Phase.REJECTED, verdict="Crashed: v1 crashed"))
+    begun = log.deployment(Phase.RETREATING, 0, paused=True)  # of v1, before v2 may begin
+    log.deployment(Phase.OPENING, 1)
+    log.sized(1, 10)
+    log.deployment(Phase.HOLDING, 1, paused=True)
+    log.told("web", Deployment("v2", True, False, phase=Phase.RETREATING, verdict="ErrorsRose: errors: new 5/100"))
+    log.deployment(Phase.REJECTED, 0, paused=True)
+    seen = measure(log.events, "v2", begun, 10**9)
+    assert (seen.exposed, seen.decided) == (log.at("v2-0", Pod), 100.0 + len(log.events) - 1)
+    assert seen.verdict == "ErrorsRose: errors: new 5/100"
+    assert measure(log.events[:3], "v2", begun, 10**9).verdict == ""
 
 
 def test_pods_that_are_going_serve_nobody_and_expose_nobody() -> None:

@@ -1,6 +1,7 @@
 """What people see, on a terminal and without one."""
 
 import io
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -56,6 +57,24 @@ def test_the_screen_shows_the_sentence_a_dot_per_pod_and_the_traffic() -> None:
     assert "Ready: 9 of 9 v1, 1 of 2 v2" in screen
     assert "traffic  40/s, 1 of 40 failed" in screen
     assert "answers: v1 92%, v2 8%" in screen
+
+
+def test_a_narrow_screen_breaks_what_the_judge_says_and_cuts_off_nothing() -> None:
+    """80 columns are what a terminal has, and the judge is a talker."""
+    scene = holding()
+    words = f"{SAYS}; errors: new 5/110, old 0/1100, evidence 41x of 200x needed; slow: new 3/110, old 5/1100, ratio 6"
+    key = next(key for key, fact in scene.shown.facts.items() if isinstance(fact, Deployment))
+    deployment = scene.shown.deployment
+    assert deployment is not None
+    scene.shown = Cluster(facts={**scene.shown.facts, key: replace(deployment, message=words)})
+    console = Console(width=80, file=io.StringIO(), record=True)
+    console.print(panel(scene))
+    lines = console.export_text().splitlines()
+    assert {len(line) for line in lines} == {80}
+    assert words in " ".join(line.strip("│ ") for line in lines)
+    for release in RELEASES:
+        scene.release = release
+        assert f"{release.version}, {release.title}" in drawn(scene)
 
 
 def test_simulated_pods_have_no_traffic_and_nothing_is_claimed_about_it() -> None:
