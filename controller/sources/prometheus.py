@@ -1,0 +1,174 @@
+"""A Prometheus (2.40 or newer, or a server compatible with it) as a source."""
+
+import math
+import time
+from asyncio import gather
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Self
+
+from controller.configuration import Prometheus as Settings
+from controller.sources import counting, query
+from controller.sources.counting import NoBucket, Unusable
+from controller.sources.query import Api, Raw
+from controller.sources.samples import above, floats, natives, spread
+from controller.sources.source import Check, Target
+from controller.sources.tracks import Scrapes, Series
+from controller.sources.web import Trouble
+from penstock.core import promql
+from penstock.core.histogram import Spread
+from penstock.core.queries import Errors, Limit, Selector, Slow
+from penstock.core.reading import Counters, Reading, Scalar
+
+
+@dataclass(frozen=True)
+class Found:
+    """The raw samples of one check. `second` is the bad ones, or the buckets, or what native histograms have above."""
+
+    first: Scrapes
+    second: Scrapes
+    native: bool = False
+
+
+class Prometheus:
+    """A source; see `source.Source`. Use it as a context."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings, self._api = settings, Api(settings)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._api.__aexit__(kind, error, trace)
+
+    async def read(self, checks: Sequence[Check], pods: Sequence[Target]) -> tuple[Reading, ...]:
+        """Two queries for each check, however many pods; a third where pods have no such series."""
+        return tuple(await gather(*(self._read(check, pods) for check in checks)))
+
+    async def history(self, check: Check, pods: Sequence[Target], since: float, step: float) -> tuple[Reading, ...]:
+        """From raw ranges, which keep what pods said that have gone since."""
+        now, lookback = time.time(), self._settings.lookback
+        try:
+            asker = _Asker(self._api, self._settings, pods, now - since + lookback)
+            found, up = await asker.check(check), await asker.scrapes(Selector("up"))
+            times = [since + step * i for i in range(int((now - since) / step) + 1)]
+            return tuple(Reading(t, *_counters(check, found, up, t, t - lookback)) for t in times)
+        except (Trouble, promql.Unsafe) as trouble:
+            return (Reading(now, trouble=str(trouble)),)
+        except NoBucket as missing:
+            return (Reading(now, trouble=_no_bucket(check, missing)),)
+
+    async def scalar(self, check: Limit, values: Mapping[str, str]) -> Scalar:
+        """One instant query."""
+        now = time.time()
+        try:
+            return Scalar(now, await self._api.number(promql.render(check, values)))
+        except (Trouble, promql.Unsafe) as trouble:
+            return Scalar(now, trouble=str(trouble))
+
+    async def spreads(self, check: Slow, pods: Sequence[Target]) -> tuple[Spread, ...]:
+        """From classic buckets, else from native ones."""
+        asker = _Asker(self._api, self._settings, pods, self._settings.lookback)
+        try:
+            buckets = await asker.scrapes(check.histogram, "_bucket")
+            newest = buckets.moments()
+            if not newest:
+                return tuple(
+                    spread(each.histograms[-1][1]) for each in await asker.raw(check.histogram) if each.histograms
+                )
+            return tuple(counting.spread(buckets.samples(pod, moments)) for pod, moments in newest.items())
+        except (Trouble, Unusable, promql.Unsafe):
+            return ()
+
+    async def _read(self, check: Check, pods: Sequence[Target]) -> Reading:
+        """Until when the server knows, not until now: its clock and ours may differ."""
+        began = time.time()
+        asker = _Asker(self._api, self._settings, pods, self._settings.lookback)
+        try:
+            found = await asker.check(check)
+            silent = {pod.name for pod in pods} - found.first.moments().keys()
+            up = await asker.scrapes(Selector("up")) if silent else None
+            return Reading(began, *_counters(check, found, up))
+        except (Trouble, promql.Unsafe) as trouble:
+            return Reading(began, trouble=str(trouble))
+        except NoBucket as missing:
+            return Reading(began, trouble=_no_bucket(check, await _bounds(asker, check) or missing))
+
+
+class _Asker:
+    """Raw samples of these pods over this time."""
+
+    def __init__(self, api: Api, settings: Settings, pods: Sequence[Target], seconds: float) -> None:
+        self._api, self._settings, self._pods, self._seconds = api, settings, pods, seconds
+
+    async def raw(self, selector: Selector, suffix: str = "", matchers: Sequence[str] = ()) -> list[Raw]:
+        """Raises Trouble, Unsafe."""
+        labels = self._settings.namespace_label, self._settings.pod_label
+        namespace = self._pods[0].namespace if self._pods else "none"
+        own = promql.restriction(namespace, (pod.name for pod in self._pods), *labels)
+        return await self._api.raw(promql.raw(selector, suffix, own, self._seconds, matchers))
+
+    async def scrapes(self, selector: Selector, suffix: str = "", matchers: Sequence[str] = ()) -> Scrapes:
+        """Of plain numbers. Raises Trouble, Unsafe."""
+        return self._filed(map(floats, await self.raw(selector, suffix, matchers)))
+
+    async def check(self, check: Check) -> Found:
+        """First what all is measured against, then the second: it has then at least the scrapes of the first."""
+        if isinstance(check, Errors):
+            return Found(await self.scrapes(check.all), await self.scrapes(check.bad))
+        assert check.bound is not None, "chosen before"
+        counts = await self.raw(check.histogram, "_count")
+        if counts:
+            buckets = await self.scrapes(check.histogram, "_bucket", [promql.bucket(check.bound)])
+            return Found(self._filed(map(floats, counts)), buckets)
+        native, bound = await self.raw(check.histogram), check.bound
+        total = self._filed(natives(each, lambda h: query.number(h.count)) for each in native)
+        return Found(total, self._filed(natives(each, lambda h: above(h, bound)) for each in native), native=True)
+
+    def _filed(self, found: Iterable[Series]) -> Scrapes:
+        asked, label = {pod.name for pod in self._pods}, self._settings.pod_label
+        return Scrapes((s for s in found if s[0].get(label) in asked), label, self._settings.namespace_label)
+
+
+def _counters(
+    check: Check, found: Found, up: Scrapes | None, until: float = math.inf, since: float = -math.inf
+) -> tuple[dict[str, Counters], str]:
+    """By pod, and the trouble if all that was found is unusable. Raises NoBucket."""
+    out: dict[str, Counters] = {}
+    second = found.second.moments(until, since)
+    trouble = ""
+    for pod, moments in found.first.moments(until, since).items():
+        total, when = found.first.samples(pod, moments), max(moment.time for moment in moments.values())
+        other = found.second.samples(pod, {**second.get(pod, {}), **moments})
+        try:
+            if isinstance(check, Errors) or found.native:
+                out[pod] = counting.errors(total, other, when)
+            else:
+                out[pod] = counting.slow(total, other, check.bound or 0.0, when)
+        except Unusable as unusable:
+            trouble = f"no pod's values can be used: {unusable}"
+    for pod, moments in up.moments(until, since).items() if up else ():
+        answered = [m.time for m in moments.values() if any(v == 1 for _, v in up.samples(pod, moments))] if up else []
+        if pod not in found.first.moments(until, since) and answered:
+            out[pod] = Counters({}, {}, max(answered))
+    return out, "" if any(counters.all for counters in out.values()) else trouble
+
+
+async def _bounds(asker: _Asker, check: Check) -> NoBucket | None:
+    """The bounds that a histogram has; only asked when the wanted one is not among them."""
+    assert isinstance(check, Slow)
+    try:
+        buckets = await asker.raw(check.histogram, "_bucket")
+    except Trouble:
+        return None
+    bounds = [query.number(each.metric.get("le", "")) for each in buckets]
+    return NoBucket(bound for bound in bounds if 0 <= bound < math.inf)
+
+
+def _no_bucket(check: Check, missing: NoBucket) -> str:
+    assert isinstance(check, Slow)
+    return counting.no_bucket(check.histogram.metric, check.bound or 0.0, missing.bounds)
