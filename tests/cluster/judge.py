@@ -15,15 +15,15 @@ from dataclasses import dataclass, field
 from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet, resolve
 from tests.cluster.state import Event, State
 
-REACTION = 3.0
-"""Seconds before pods appear in which others may have lost their readiness unseen: the write was decided on what was
-read before it, and a native controller on a busy machine takes up to two seconds to act on it."""
+REACTION = 2.0
+"""Seconds before a write in which pods may have lost their readiness unseen: it was decided on what was read before
+it, and on a busy machine the watches of pods and of Deployments are heard at different times."""
 
 UNSEEN = 5.0
 """Seconds in which the ReplicaSet controller may act without having seen that a pod was taken from it."""
 
-TRUNCATED = 1.1
-"""Seconds by which a stay may look too short: conditions carry whole seconds, and a watch takes its time."""
+ROUNDED = 0.1
+"""Seconds by which a stay may look too short."""
 
 
 @dataclass(frozen=True)
@@ -74,15 +74,22 @@ class Climb:
     """Every step has been stayed at, so the rest may follow."""
     lost: tuple[float, float] | None = None
     """Since when it was whole and until when, once it is not."""
+    opened: tuple[float | None, float] | None = None
+    """Since when it was whole at the last un-pausing write, and when that was: a window is judged by this write, since
+    the native controller takes its time to act on it. None: nothing was un-paused yet."""
 
-    def count(self, enough: bool, at: float) -> None:
-        """Whether all pods of the step are Ready now."""
-        if not enough and self.whole is not None:
-            self.lost = (self.whole, at)
-        self.whole = (at if self.whole is None else self.whole) if enough else None
+    def count(self, times: Sequence[float], enough: int, at: float) -> None:
+        """Since when each Ready pod is so, and how many the step needs."""
+        if len(times) < enough:
+            self.lost = self.lost if self.whole is None else (self.whole, at)
+            self.whole = None
+        elif self.whole is None:
+            self.whole = sorted(times)[enough - 1] if enough else at
 
-    def until(self, at: float) -> float | None:
-        """Since when it was whole a moment ago."""
+    def since(self, at: float) -> float | None:
+        """Since when it is whole, or was a moment ago."""
+        if self.whole is not None:
+            return self.whole
         return self.lost[0] if self.lost and at - self.lost[1] <= REACTION else None
 
 
@@ -167,8 +174,10 @@ class Judge:
             self._grants[now.grant.declared] = now.grant
         if self._climb is None or (self._climb.version != now.version and now.version != self._stable):
             self._climb = Climb(now.version)
+        if before and before.paused and not now.paused:
+            self._climb.opened = (self._climb.since(at), at)
         if before and before.replicas != now.replicas:
-            if self._climb.whole is not None and at - self._climb.whole >= stay(now) - TRUNCATED:
+            if self._climb.whole is not None and at - self._climb.whole >= stay(now) - ROUNDED:
                 self._climb.step += 1  # passed, whatever becomes of its pods now
             self._climb.scaled = True
             self._left_alone = now.grant is None or now.grant.ends
@@ -190,15 +199,14 @@ class Judge:
             if not climb.scaled and climb.step < len(steps) - 1:
                 self._broken("I5", f"finished at step {climb.step} of {steps}", index)
             elif not climb.scaled and climb.step:
-                self._stayed(index, at, now)
+                self._stayed(index, now, climb.since(at), at)
             climb.passed = True
 
-    def _stayed(self, index: int, at: float, deployment: Deployment) -> None:
+    def _stayed(self, index: int, deployment: Deployment, since: float | None, at: float) -> None:
         climb = self._climb
         assert climb
-        since = climb.whole if climb.whole is not None else climb.until(at)
         stayed = at - since if since is not None else None
-        if stayed is None or stayed < stay(deployment) - TRUNCATED:
+        if stayed is None or stayed < stay(deployment) - ROUNDED:
             lasted = "without all of its pods being Ready" if stayed is None else f"after {stayed:.1f} s"
             message = f"step {climb.step} of {levels(deployment)} was left {lasted}; it lasts {deployment.plan[1]}"
             self._broken("I5", message, index)
@@ -230,8 +238,8 @@ class Judge:
         if climb.step and pods <= steps[climb.step - 1]:
             return
         if climb.step:
-            self._stayed(index, at, deployment)
-        climb.step, climb.whole = min(climb.step + 1, len(steps)), None
+            self._stayed(index, deployment, *(climb.opened or (climb.since(at), at)))
+        climb.step, climb.whole, climb.lost = min(climb.step + 1, len(steps)), None, None
         if pods > steps[climb.step - 1]:
             message = f"{pods} pods of {rs.image} by spec, step {climb.step} of {steps} allows {steps[climb.step - 1]}"
             self._broken("I2", message, index)
@@ -251,8 +259,9 @@ class Judge:
         else:
             climb.kept = False
         if climb.step and not climb.scaled and not climb.kept:
-            ready = sum(pod.ready for pod in self.state.living(climb.version))
-            climb.count(ready >= levels(deployment)[climb.step - 1], at)
+            ready = [pod for pod in self.state.living(climb.version) if pod.ready]
+            times = [at if pod.since is None else pod.since for pod in ready]
+            climb.count(times, levels(deployment)[climb.step - 1], at)
 
     def _anew(self, deployment: Deployment) -> bool:
         """Nothing that was opened for another number of replicas is still under way."""
@@ -311,15 +320,16 @@ class Judge:
         """Ready pods, and those that would be had the test left them alone.
 
         A ReplicaSet that shrinks at this moment may not have seen yet that one of its pods was taken, and removes
-        another: the debt stands for a while although none seems missing.
+        another: the debt stands for a while although none seems missing. And it removes a pod that the test made fall
+        rather than one that was never Ready: that one is excused in its place.
         """
         count = 0
         for rs in self.state.replicasets.values():
             living = [pod for pod in self.state.pods.values() if pod.owner == rs.uid and pod.alive]
-            count += sum(pod.ready or self._excused(pod, rs) for pod in living)
+            serving = sum(pod.ready or self._excused(pod, rs) for pod in living)
             missing = max(0, rs.replicas - len(living))
             self._debts[rs.uid] = [taken for taken in self._debts[rs.uid] if missing or at - taken < UNSEEN]
-            count += min(missing, len(self._debts[rs.uid]))
+            count += serving + min(missing + len(living) - serving, len(self._debts[rs.uid]))
         return count
 
     def _excused(self, pod: Pod, rs: ReplicaSet) -> bool:

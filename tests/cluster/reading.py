@@ -8,6 +8,7 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from penstock.core.template import template_hash
@@ -174,6 +175,8 @@ class Pod:
     ready: bool
     deleting: bool
     finished: bool = False
+    since: float | None = None
+    """When it became Ready or ceased to be, by its own condition: when that is heard of depends on the machine."""
 
     @property
     def alive(self) -> bool:
@@ -184,14 +187,16 @@ class Pod:
     def of(cls, obj: Object) -> "Pod":
         """From the API object."""
         meta, status = obj["metadata"], obj.get("status") or {}
-        conditions = {c["type"]: c["status"] for c in status.get("conditions") or []}
+        ready = next((c for c in status.get("conditions") or [] if c["type"] == "Ready"), {})
+        changed = ready.get("lastTransitionTime")
         return cls(
             uid=meta["uid"],
             name=meta["name"],
             owner=_controller(meta),
-            ready=conditions.get("Ready") == "True",
+            ready=ready.get("status") == "True",
             deleting=bool(meta.get("deletionTimestamp")),
             finished=status.get("phase") in ("Succeeded", "Failed"),
+            since=datetime.fromisoformat(changed).timestamp() if changed else None,
         )
 
 
