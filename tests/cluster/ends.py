@@ -46,7 +46,7 @@ def _ours(key: str) -> bool:
 async def restored(here: World, *, replicasets: bool = True) -> None:
     """Wait until nothing names us, and compare the fields with those from before."""
     try:
-        await here.until("free of traces", lambda: not traces(here, replicasets=replicasets), 20)
+        await here.until("free of traces", lambda: not traces(here, replicasets=replicasets), 60)
     except Late:
         assert traces(here, replicasets=replicasets) == []
     assert spelled(fields(here.deployment)) == spelled(fields(here.born))

@@ -49,7 +49,7 @@ class Recorder:
     """The newest object by kind and name."""
     live: State = field(default_factory=State)
     """What is there now, as far as heard."""
-    _waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    _waiting: list[tuple[Callable[[], bool], asyncio.Future[None]]] = field(default_factory=list)
     _tasks: list[asyncio.Task[None]] = field(default_factory=list)
 
     async def start(self) -> None:
@@ -89,15 +89,15 @@ class Recorder:
             del self.objects[key]
         self.events.append(Event(int(objects.version(obj)), time.time(), change, fact))
         self.live.take(self.events[-1])
-        waiting, self._waiting = self._waiting, []
-        for future in waiting:
-            if not future.done():
-                future.set_result(None)
+        for check, future in self._waiting:
+            _answer(check, future)
+        self._waiting = [each for each in self._waiting if not each[1].done()]
 
-    async def next(self) -> None:
-        """Returns at the next event; for waiting without polling."""
+    async def until(self, check: Callable[[], bool]) -> None:
+        """Returns once `check` has held. It is asked at every event: two that come at once could hide a phase."""
         future = asyncio.get_running_loop().create_future()
-        self._waiting.append(future)
+        _answer(check, future)
+        self._waiting.append((check, future))
         await future
 
     def judged(self) -> Judge:
@@ -110,6 +110,16 @@ class Recorder:
         judge = self.judged()
         ordered = sorted(self.events, key=lambda event: event.version)
         return Report(self.namespace, tuple(judge.violations), judge.extremes, tuple(_lines(ordered, judge.lines)))
+
+
+def _answer(check: Callable[[], bool], future: asyncio.Future[None]) -> None:
+    if future.done():
+        return
+    try:
+        if check():
+            future.set_result(None)
+    except Exception as error:  # a test's own mistake belongs to who waits, not to the watch
+        future.set_exception(error)
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,9 @@ from tests.cluster.world import USER, World
 pytestmark = pytest.mark.cluster
 
 TOOL = "argocd-controller"
+HELD = "60s..90s"
+"""A stay that outlasts whatever a test does meanwhile, on a slow machine too; it is hurried on afterwards."""
+
 SETTINGS = {"minReadySeconds": 1, "progressDeadlineSeconds": 300}
 
 
@@ -60,11 +63,15 @@ def applied_on_the_server(workload: Workload) -> Scenario:
         pods = here.pods("2")
         await apply(here, workload.manifest("2"))
         await here.until("given back", lambda: not spec_fields_of_ours(here))
-        changed = replace(workload, unavailable=1).manifest("2")
+        loosened = replace(workload, unavailable=1)
+        changed = loosened.manifest("2")
         changed["spec"]["minReadySeconds"] = 2
         await apply(here, changed)
         await here.silence(2)
         assert (here.pods("2"), here.phase()) == (pods, "Holding")
+        hurried = replace(loosened, step_time="1s..60s").manifest("2")
+        hurried["spec"]["minReadySeconds"] = 2
+        await apply(here, hurried)
         await here.until_promoted("2")
         expected = fields(here.born) | {"minReadySeconds": 2}
         expected["strategy"]["rollingUpdate"]["maxUnavailable"] = 1
@@ -74,7 +81,7 @@ def applied_on_the_server(workload: Workload) -> Scenario:
         spec = owned(here, TOOL)
         assert spec["f:strategy"]["f:rollingUpdate"] == {"f:maxSurge": {}, "f:maxUnavailable": {}}
         assert {"f:minReadySeconds", "f:progressDeadlineSeconds"} <= spec.keys()
-        left_out = replace(workload, unavailable=1).manifest("2")
+        left_out = loosened.manifest("2")
         del left_out["spec"]["minReadySeconds"], left_out["spec"]["progressDeadlineSeconds"]
         await apply(here, left_out)
         await here.until("left out", lambda: "minReadySeconds" not in here.deployment["spec"])
@@ -114,9 +121,9 @@ async def test_a_tool_that_applies_on_the_server_never_needs_force(stage: Stage)
     """Fields that we take are given back at once; at the end nothing names us, and removal works again."""
     await stage.play(
         {
-            "10 pods": applied_on_the_server(Workload(10, "25%", "25%", "2, 50%", "9s..60s", spec=SETTINGS)),
-            "10 pods, numbers": applied_on_the_server(Workload(10, 3, 2, "1, 4", "9s..60s", spec=SETTINGS)),
-            "3 pods": applied_on_the_server(Workload(3, 1, 0, "1, 2", "9s..60s", spec=SETTINGS)),
+            "10 pods": applied_on_the_server(Workload(10, "25%", "25%", "2, 50%", HELD, spec=SETTINGS)),
+            "10 pods, numbers": applied_on_the_server(Workload(10, 3, 2, "1, 4", HELD, spec=SETTINGS)),
+            "3 pods": applied_on_the_server(Workload(3, 1, 0, "1, 2", HELD, spec=SETTINGS)),
             "10 pods, all the time": applied_all_the_time(Workload(10, "25%", "25%", "2, 50%", "2s", spec=SETTINGS)),
             "4 pods, 1/0, all the time": applied_all_the_time(Workload(4, 1, 0, "2, 3", "2s", spec=SETTINGS)),
         }
@@ -124,6 +131,7 @@ async def test_a_tool_that_applies_on_the_server_never_needs_force(stage: Stage)
 
 
 LONG = Workload(10, "25%", "25%", "2, 50%", "5s..60s")
+STAYING = replace(LONG, step_time=HELD)
 
 
 async def hold(here: World, workload: Workload = LONG, step: int = 1) -> None:
@@ -166,7 +174,7 @@ async def version_after_version(here: World) -> None:
 
 async def resume(here: World) -> None:
     """kubectl itself tells people to resume before an undo; that alone must change nothing."""
-    await hold(here)
+    await hold(here, STAYING)
     answer = await here.kubectl("rollout", "resume", f"deployment/{NAME}")
     assert answer.code == 0
     assert "nothing waits for an approval" in answer.err
@@ -175,6 +183,7 @@ async def resume(here: World) -> None:
     undo = await here.kubectl("rollout", "undo", f"deployment/{NAME}")
     assert undo.code != 0
     assert "paused" in undo.err
+    await here.hurry()
     await here.until_promoted("2")
     await restored(here)
 
@@ -183,7 +192,8 @@ async def approval(here: World) -> None:
     """A step that waits for a person waits for ever, and goes on with `kubectl rollout resume`."""
     workload = Workload(10, "25%", "25%", "2, 50%", "1s..60s", notes={"penstock.dev/approve": "each"})
     await hold(here, workload)
-    await here.silence(6)
+    await here.until("asked", lambda: here.condition("reason") == "AwaitingApproval")
+    await here.silence(3)
     assert (here.pods("2"), here.condition("reason")) == (2, "AwaitingApproval")
     answer = await here.kubectl("rollout", "resume", f"deployment/{NAME}")
     assert "step 1 is approved" in answer.err
@@ -197,10 +207,12 @@ async def approval(here: World) -> None:
 
 async def own_pause(here: World) -> None:
     """A pause that is the user's own holds until they lift it, and is theirs at the end."""
-    await hold(here, Workload(10, "25%", "25%", "2, 50%", "4s..60s"))
+    await hold(here, STAYING)
     paused = {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": NAME}, "spec": {"paused": True}}
     await here.client.apply(here.path, paused, manager="a-person")
-    await here.silence(8)
+    await here.hurry()
+    await here.until("told", lambda: here.condition("reason") == "PausedByUser")
+    await here.silence(4)
     assert (here.pods("2"), here.condition("reason")) == (2, "PausedByUser")
     answer = await here.kubectl("rollout", "resume", f"deployment/{NAME}")
     assert "your own pause is lifted" in answer.err
@@ -221,14 +233,15 @@ async def raised_surge(here: World) -> None:
 
 async def applied_by_the_client(here: World) -> None:
     """`kubectl apply` of the same manifest again and again, with `paused: false` written in it."""
-    manifest = LONG.manifest("2")
+    manifest = STAYING.manifest("2")
     manifest["spec"]["paused"] = False
-    await hold(here)
+    await hold(here, STAYING)
     for _ in range(3):
         answer = await here.kubectl("apply", "--server-side=false", "-f", "-", stdin=json.dumps(manifest))
         assert answer.code == 0, answer.err
         await here.silence(0.5)
     assert (here.pods("2"), here.deployment["spec"]["paused"]) == (2, True)
+    await here.hurry()
     await here.until_promoted("2")
     await restored(here)
 

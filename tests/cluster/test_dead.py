@@ -13,9 +13,11 @@ from tests.cluster.world import World
 
 pytestmark = pytest.mark.cluster
 
-SILENCE = 12.0
 SETTLING = 4.0
-"""Seconds in which the native controllers finish what was begun; nothing may move after that."""
+"""Seconds without any event, after which the native controllers have finished what was begun."""
+
+SILENCE = 8.0
+"""Seconds after that in which nothing may move."""
 
 TWO_STEPS = Workload(10, "25%", "25%", "2, 50%", "1s..60s")
 WINDOWS = Workload(4, 1, 0, "2, 3", "1s..60s")
@@ -37,9 +39,9 @@ def abandoned(workload: Workload, at: int, cut: Cut) -> Scenario:
         await here.release(workload, "2")
         await here.died()
         await here.meet()  # the webhook is stopped
-        await here.silence(SETTLING)
+        await here.calm(SETTLING)
         found, paused = sizes(here), here.deployment["spec"].get("paused")
-        await here.silence(SILENCE - SETTLING)
+        await here.silence(SILENCE)
         assert (sizes(here), here.deployment["spec"].get("paused")) == (found, paused)
         for version in "12":
             for name in here.names(version)[:1]:

@@ -147,7 +147,7 @@ def stopped(workload: Workload, at: int, *, late: bool) -> Scenario:
         await here.release(workload, "2")
         await here.died()
         here.proxy.trap = None
-        await here.silence(2)  # until all that it has written is heard of
+        await here.catch_up()
         before = here.record.get("epoch")
         await here.start_controller("another")
         if late:

@@ -3,7 +3,6 @@
 Also what must never be touched at all: writes that change no template.
 """
 
-import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -209,10 +208,8 @@ async def untouched(here: World) -> None:
     """Each of these writes is stored as it was sent, and starts nothing."""
     await here.create(Workload(3).manifest())
     for arguments in HARMLESS:
-        begun = time.monotonic()
         answer = await here.kubectl(*arguments)
         assert (answer.code, answer.err) == (0, ""), arguments
-        assert time.monotonic() - begun < 5, arguments
     await here.until("of 4", lambda: here.at_rest() and here.size == 4 and not here.deployment["spec"].get("paused"))
     deployment = here.deployment
     assert traces(here) == []

@@ -5,7 +5,6 @@ brake, the window, the hold); here it is counted where it arrives. Writes that t
 native controller wrote a status in between, change nothing and are not bounded.
 """
 
-import asyncio
 import itertools
 import json
 from collections import Counter, defaultdict
@@ -16,7 +15,7 @@ from tests.cluster.ends import restored
 from tests.cluster.ledger import Entry, counted
 from tests.cluster.stage import Scenario, Stage
 from tests.cluster.workload import NAME, Workload, idle
-from tests.cluster.world import PATIENCE, World
+from tests.cluster.world import World
 
 pytestmark = pytest.mark.cluster
 
@@ -35,20 +34,9 @@ ENDING = 3
 """Writes after the last step: to all pods, the user's fields back, the last trace away."""
 
 
-async def quiet(here: World) -> None:
-    """Wait until the controller leads and has stopped asking; one that asks every few seconds never does."""
-    ledger = here.proxy.ledger
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            asked = ledger.asked()
-            await here.silence(3)
-            if ledger.watches() and asked == ledger.asked():
-                return
-
-
 async def rested(here: World) -> None:
     """One watch, the renewals of its own lease, and no other request, although pods come and go meanwhile."""
-    await quiet(here)
+    await here.quiet()
     ledger = here.proxy.ledger
     ledger.turn()
     await here.scale(here.size + 2)

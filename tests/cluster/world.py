@@ -9,7 +9,7 @@ import os
 import signal
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,7 +112,9 @@ class World:
         """Declare another version, as `kubectl apply` would."""
         template = workload.template(version, behaviour, **times)
         body = {"spec": {"template": {"$patch": "replace", **template}}}
-        return await self.client.strategic(self.path, body, fieldManager=USER)
+        answer = await self.client.strategic(self.path, body, fieldManager=USER)
+        await self.heard(answer)
+        return answer
 
     async def scale(self, replicas: int) -> None:
         """As an autoscaler does, by the subresource that admission never sees."""
@@ -137,11 +139,22 @@ class World:
     async def ask(self, do: str) -> None:
         """What a person asks for by the request annotation, at the present step of the present rollout."""
         request = json.dumps({"do": do, "rollout": self.record["id"], "step": self.record["step"]})
-        await self.client.merge(self.path, {"metadata": {"annotations": {"penstock.dev/request": request}}})
+        await self.note("penstock.dev/request", request)
+
+    async def hurry(self, step_time: str = "1s..60s") -> None:
+        """The user wants shorter stays from here on: ends a hold that was to last as long as a test looks at it."""
+        await self.note("penstock.dev/step-time", step_time)
+
+    async def note(self, key: str, value: str) -> None:
+        """Write an annotation."""
+        await self.heard(await self.client.merge(self.path, {"metadata": {"annotations": {key: value}}}))
 
     async def kubectl(self, *arguments: str, stdin: str = "") -> Output:
-        """The real kubectl in this namespace."""
-        return await self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+        """The real kubectl in this namespace; what it has changed of the Deployment is heard of afterwards."""
+        output = await self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
+        with suppress(NotFound):
+            await self.catch_up()
+        return output
 
     def backup(self) -> Object:
         """The Deployment as a backup tool would create it again."""
@@ -250,15 +263,47 @@ class World:
         return grant.phase if grant else ""
 
     async def until(self, what: str, check: Callable[[], bool], patience: float = PATIENCE) -> None:
-        """Wait until `check` holds, looking at each event."""
+        """Wait until `check` has held, looking at each event."""
         try:
             async with asyncio.timeout(patience):
-                while not check():
-                    await self.recorder.next()
+                await self.recorder.until(check)
         except TimeoutError:
             raise Late(
                 f"{self.namespace}: not {what} within {patience:.0f} s\n{self.recorder.report().tail()}"
             ) from None
+
+    async def heard(self, stored: Object) -> None:
+        """Wait until our own watch has come to what the API server answered: right after a write it lags behind."""
+        version = int(objects.version(stored))
+
+        def come() -> bool:
+            known = self.recorder.objects.get(("Deployment", NAME))
+            return known is not None and int(objects.version(known)) >= version
+
+        await self.until(f"heard of version {version}", come)
+
+    async def catch_up(self) -> None:
+        """Wait until all is heard of that is stored now."""
+        await self.heard(await self.client.get(self.path))
+
+    async def calm(self, seconds: float) -> None:
+        """Wait until nothing has happened for so long, and the native controllers have what they want."""
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                seen = len(self.recorder.events)
+                await self.silence(seconds)
+                if seen == len(self.recorder.events) and self.settled():
+                    return
+
+    async def quiet(self) -> None:
+        """Wait until the controller leads and has stopped asking; one that asks every few seconds never does."""
+        ledger = self.proxy.ledger
+        async with asyncio.timeout(PATIENCE):
+            while True:
+                asked = ledger.asked()
+                await self.silence(3)
+                if ledger.watches() and asked == ledger.asked():
+                    return
 
     async def until_size(self, replicas: int) -> None:
         """Wait until it is heard of."""
