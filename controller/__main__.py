@@ -7,10 +7,11 @@ import sys
 signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
 
 import asyncio
-import contextlib
 
 import click
 
+from controller.configuration import ConfigurationError, load
+from controller.judge import sources
 from controller.loop import lead
 from controller.settings import Settings
 from controller.telemetry import Telemetry, configure_logs, serve_metrics
@@ -36,8 +37,12 @@ def _listed(_context: click.Context, _parameter: click.Parameter, value: str) ->
 def main(**flags: object) -> None:
     """Open releases one step at a time and judge each step."""
     configure_logs()
-    with contextlib.suppress(asyncio.CancelledError):
+    try:
         asyncio.run(run(Settings(**flags)))  # type: ignore[arg-type]  # click has converted them
+    except asyncio.CancelledError:
+        pass
+    except ConfigurationError as error:
+        raise click.ClickException(str(error)) from None
 
 
 async def run(settings: Settings) -> None:
@@ -46,7 +51,7 @@ async def run(settings: Settings) -> None:
     assert this is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    telemetry = Telemetry()
+    telemetry, configuration = Telemetry(), load(settings.configuration)
     async with Client.connect(settings.kubeconfig or None, user_agent=f"penstock-controller/{__version__}") as client:
         client.on_write = telemetry.wrote
         async with asyncio.TaskGroup() as group:
@@ -54,7 +59,8 @@ async def run(settings: Settings) -> None:
                 group.create_task(serve_metrics(settings.metrics_port, telemetry))
 
             async def work(lease: Lease) -> None:
-                await lead(client, settings, lease, telemetry)
+                async with sources(configuration) as found:
+                    await lead(client, settings, lease, telemetry, found)
 
             group.create_task(hold(client, settings.namespace, settings.lease, settings.identity, work))
             if not settings.without_certs:

@@ -14,6 +14,7 @@ from typing import Any
 import structlog
 
 from controller.act import ENDS, tell, write
+from controller.judge import Judge, Sources
 from controller.observe import Sight, Watcher
 from controller.recording import Recording
 from controller.settings import Settings
@@ -46,12 +47,12 @@ REVERTED = "the stable version was declared again; the rollout is over"
 RELEASED = "opted out; every field is as its owner had it"
 
 
-async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry) -> None:
+async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, sources: Sources) -> None:
     """Step every active rollout of the shard while the lease is held."""
     telemetry.leader.set(1)
     try:
         async with asyncio.TaskGroup() as group:
-            shard = Shard(client, settings, lease, telemetry, group)
+            shard = Shard(client, settings, lease, telemetry, sources, group)
             for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
                 reflector = Reflector(client, path, {"labelSelector": keys.ROLLOUT}, shard.changed)
                 group.create_task(reflector.run())
@@ -68,8 +69,15 @@ class Shard:
     """The active rollouts of one controller."""
 
     def __init__(
-        self, client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, group: asyncio.TaskGroup
+        self,
+        client: Client,
+        settings: Settings,
+        lease: Lease,
+        telemetry: Telemetry,
+        sources: Sources,
+        group: asyncio.TaskGroup,
     ) -> None:
+        self.sources = sources
         self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
         self.recording = Recording(Path(settings.record)) if settings.record else None
         self._group = group
@@ -125,6 +133,7 @@ class Rollout:
         self._left = keys.ROLLOUT not in (meta.get("labels") or {})
         self._wake = asyncio.Event()
         self._watcher = Watcher(shard.client, deployment, self._wake.set)
+        self._judge = Judge(shard.client, shard.sources, shard.telemetry, self._watcher, self._wake.set)
         self._told: Said | None = None
         self._logged: Said | None = None
         self._failures = 0
@@ -145,16 +154,18 @@ class Rollout:
     async def run(self) -> None:
         """Look, decide, act, wait; until nothing is left of the rollout."""
         structlog.contextvars.bind_contextvars(namespace=self.namespace, name=self.name)
-        watching = asyncio.create_task(self._watcher.run())
+        tasks = [asyncio.create_task(self._watcher.run())]
         try:
             await self._watcher.synced()
+            tasks.append(asyncio.create_task(self._judge.run(self._see)))
             while not self._over:
                 self._wake.clear()
                 wait = await self._guarded_look()
                 if not self._over:
                     await self._sleep(wait)
         finally:
-            watching.cancel()
+            for task in tasks:
+                task.cancel()
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
@@ -186,9 +197,12 @@ class Rollout:
         self._failures = 0
         return wait
 
+    async def _see(self) -> Sight:
+        return await self._watcher.cached(self._latest, self.shard.lease.transitions + 1)
+
     async def _look(self) -> float:
         epoch = self.shard.lease.transitions + 1
-        sight = await self._watcher.cached(self._latest, epoch)
+        sight = await self._see()
         decision = decide(sight.seen)
         if decision.write is not None or self._left:
             sight = await self._watcher.fresh(self.name, epoch)

@@ -6,10 +6,11 @@ A watch event can be missed, doubled, late or stale, so a cache may start a look
 import asyncio
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock.core.judgement import NOT_YET, Judgement
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
 from penstock.core.patch import value_at
 from penstock.kube import Client, Reflector, objects
@@ -44,6 +45,7 @@ class Watcher:
         self.selector = objects.selector(deployment)
         self.changed = changed
         self.flaps: Counter[str] = Counter()
+        self.judgement: Judgement = NOT_YET
         params = {"labelSelector": self.selector}
         self._replicasets = Reflector(client, objects.replicasets(self.namespace), params, self._replicaset)
         self._pods = Reflector(client, objects.pods(self.namespace), params, self._pod)
@@ -59,6 +61,15 @@ class Watcher:
         """Returns when both caches are filled."""
         await self._replicasets.synced.wait()
         await self._pods.synced.wait()
+
+    @property
+    def pods(self) -> Iterable[Object]:
+        """Pods by the workload's selector, as our watch knows them."""
+        return self._pods.items.values()
+
+    def replicaset(self, name: str) -> Object | None:
+        """A ReplicaSet, as our watch knows it."""
+        return self._replicasets.items.get(f"{self.namespace}/{name}")
 
     def _replicaset(self, _key: str, _old: Object | None, _new: Object | None) -> None:
         self.changed()
@@ -94,6 +105,7 @@ class Watcher:
             pods=tuple(Pod.of(p, self.flaps[p["metadata"]["uid"]]) for p in pods),
             namespace_labels=value_at(namespace, ("metadata", "labels")) or {},
             namespace_annotations=value_at(namespace, ("metadata", "annotations")) or {},
+            judgement=self.judgement,
             epoch=epoch,
         )
         return Sight(seen, deployment, {rs["metadata"]["name"]: rs for rs in own})

@@ -6,6 +6,7 @@ grow with the cluster.
 
 import asyncio
 import sys
+from collections.abc import Iterable
 
 import structlog
 from aiohttp import web
@@ -13,6 +14,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
 from penstock.core.decision import Decision
 from penstock.core.rollout import Phase
+from penstock.core.verdict import State, Verdict
 
 PER_ROLLOUT = ("namespace", "name")
 
@@ -36,6 +38,16 @@ class Telemetry:
         self.allowed = gauge(
             "penstock_rollout_allowed_pods", "Pods that the step allows", PER_ROLLOUT, registry=self.registry
         )
+        check = (*PER_ROLLOUT, "check")
+        self.evidence = gauge("penstock_check_evidence", "Factor against the release", check, registry=self.registry)
+        self.needed = gauge("penstock_check_evidence_needed", "To take it back", check, registry=self.registry)
+        self.state = gauge("penstock_check_state", "1 for the present state", (*check, "state"), registry=self.registry)
+        self.requests = gauge(
+            "penstock_check_requests_total", "Requests counted", (*check, "version"), registry=self.registry
+        )
+        self.bad = gauge(
+            "penstock_check_bad_requests_total", "Bad ones of them", (*check, "version"), registry=self.registry
+        )
         self.writes = counter(
             "penstock_writes_total", "Writes to the API server", ("verb", "code"), registry=self.registry
         )
@@ -56,17 +68,28 @@ class Telemetry:
         self.exposed.labels(namespace, name).set(decision.exposed)
         self.allowed.labels(namespace, name).set(decision.allowed)
 
+    def judged(self, namespace: str, name: str, verdicts: Iterable[Verdict]) -> None:
+        """What the metric checks of one rollout say."""
+        for v in verdicts:
+            place, numbers = (namespace, name, v.check), v.numbers
+            self.evidence.labels(*place).set(numbers.evidence)
+            self.needed.labels(*place).set(numbers.needed)
+            for state in State:
+                self.state.labels(*place, state.value).set(v.state is state)
+            for version, counted in (("new", numbers.new), ("old", numbers.old)):
+                self.requests.labels(*place, version).set(counted.requests)
+                self.bad.labels(*place, version).set(counted.bad)
+
     def forget(self, namespace: str, name: str) -> None:
         """A rollout is over."""
-        for phase in Phase:
-            self._drop(self.phase, namespace, name, phase.value)
-        for gauge in (self.step, self.exposed, self.allowed):
+        for gauge in (self.phase, self.step, self.exposed, self.allowed):
+            self._drop(gauge, namespace, name)
+        for gauge in (self.evidence, self.needed, self.state, self.requests, self.bad):
             self._drop(gauge, namespace, name)
 
     @staticmethod
-    def _drop(gauge: Gauge, *labels: str) -> None:
-        if labels in {tuple(s.labels.values()) for m in gauge.collect() for s in m.samples}:
-            gauge.remove(*labels)
+    def _drop(gauge: Gauge, namespace: str, name: str) -> None:
+        gauge.remove_by_labels({"namespace": namespace, "name": name})
 
 
 def configure_logs() -> None:

@@ -16,9 +16,9 @@ from penstock.cli.overview import Overview, Row
 from penstock.cli.progress import Pods, Progress
 from penstock.cli.reading import Told
 from penstock.cli.text import ago, counted
-from penstock.core.units import clock
 from penstock.core.reasons import WARNINGS, Reason
 from penstock.core.rollout import Phase
+from penstock.core.units import clock
 
 View = Progress | Idle | Overview
 

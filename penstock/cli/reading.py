@@ -13,9 +13,9 @@ from typing import Any
 from penstock.cli.errors import Refusal
 from penstock.core import keys
 from penstock.core.guard import label, record_of
-from penstock.core.units import clock
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
 from penstock.core.patch import value_at
+from penstock.core.units import clock
 from penstock.kube import ApiError, Client, Denied, NotFound, objects
 
 Object = dict[str, Any]

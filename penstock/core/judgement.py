@@ -13,7 +13,7 @@ from penstock.core.incident import CALM, Incident, begin, watch
 from penstock.core.judge import judge, judge_limit, preflight
 from penstock.core.limits import Breaches, breach
 from penstock.core.plan import Check, Plan
-from penstock.core.queries import Limit
+from penstock.core.queries import Limit, placeholders
 from penstock.core.reading import Reading, Scalar
 from penstock.core.template import digest
 from penstock.core.verdict import State, Verdict
@@ -192,6 +192,8 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
         if limited is None or limited.query != digest_of(check):
             return _unasked(check)
         verdict = judge_limit(check.name, limited.breaches, check.query)
+        if not at.began:
+            return _tried(check, check.query, limited.breaches, verdict)
     else:
         compared = known.compared.get(check.name) if mine else None
         if compared is None or compared.query != digest_of(check):
@@ -204,6 +206,13 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
     if verdict.state is State.PASS and now - known.time > AGE:
         return replace(verdict, state=State.UNREACHABLE, sentence=f"{check.name}: not asked since a minute")
     return verdict
+
+
+def _tried(check: Check, limit: Limit, breaches: Breaches, verdict: Verdict) -> Verdict:
+    """Before the first window a limit only has to give a number, and where it asks for new pods not even that."""
+    if "new" in placeholders(limit.query):
+        return replace(verdict, state=State.PASS, sentence=f"{check.name}: asks for new pods, there are none yet")
+    return replace(verdict, state=State.PASS) if breaches.value is not None and not breaches.trouble else verdict
 
 
 def _unasked(check: Check) -> Verdict:

@@ -11,6 +11,8 @@ RECORD = PREFIX + "record"
 PREVIOUS = PREFIX + "previous"
 REQUEST = PREFIX + "request"
 DECLARED = PREFIX + "declared"
+EVIDENCE = PREFIX + "evidence"
+"""On the new version's ReplicaSet: what scraping its pods has gathered, for a controller that is restarted."""
 
 STEPS = PREFIX + "steps"
 STEP_TIME = PREFIX + "step-time"
@@ -51,11 +53,12 @@ USER_ANNOTATIONS = (
     SOURCE,
     FAST_ROLLBACK,
 )
-OUR_ANNOTATIONS = (RECORD, PREVIOUS, REQUEST, DECLARED)
+OUR_ANNOTATIONS = (RECORD, PREVIOUS, REQUEST, DECLARED, EVIDENCE)
 """Annotations of ours; PREVIOUS outlives the rollout, the others end with it."""
 
-COPIED = (RECORD, REQUEST, DECLARED)
-"""Annotations that the Deployment controller copied to ReplicaSets while they stood, and never removes there."""
+COPIED = (RECORD, REQUEST, DECLARED, EVIDENCE)
+"""Annotations that stand on ReplicaSets: the Deployment controller copied them there and never removes them, the last
+is our own; `kubectl rollout undo` copies them back to the Deployment."""
 
 BRAKE_READY = 2147483646
 BRAKE_DEADLINE = 2147483647

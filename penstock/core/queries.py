@@ -104,6 +104,11 @@ def slow(text: str) -> Slow:
         raise error.shifted(len(text) - len(rest[1:].lstrip())) from None
 
 
+def placeholders(query: str) -> frozenset[str]:
+    """The names between double braces in a limit's query."""
+    return frozenset(found.group(1).strip() for found in _PLACEHOLDER.finditer(query))
+
+
 def limit(text: str) -> Limit:
     """`PROMQL < NUMBER [for N]`; N breaches in a row, 3 where left out."""
     text = text.rstrip()
