@@ -70,7 +70,7 @@ def _sample(name: str, line: bytes, now: float, unit: float) -> Sample:
         match = None
     if match is None:
         raise Unusable("a line that is not understood")
-    if match[3] is not None and now - number(match[3]) / unit > OLDEST:
+    if match[3] is not None and not now - number(match[3]) / unit <= OLDEST:  # written so that NaN is refused
         raise Unusable("a value with an old time")
     return Sample(name, labels(match[1] or ""), number(match[2]))
 

@@ -3,6 +3,7 @@
 Chosen once, on the old pods before the rollout: a bound that follows the data under test would no longer be valid.
 """
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -47,7 +48,7 @@ def _share(bucket: Bucket, bound: float) -> float:
 
 def same(one: float, other: float) -> bool:
     """Whether two spellings mean the same bound."""
-    return abs(one - other) <= 1e-9 * max(1.0, abs(one))
+    return math.isclose(one, other, rel_tol=1e-9)
 
 
 def choose_bound(spreads: Sequence[Spread]) -> float | None:
