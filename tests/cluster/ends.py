@@ -3,7 +3,8 @@
 import json
 from typing import Any
 
-from tests.cluster.world import Late, World, label
+from tests.cluster.sight import Late, label
+from tests.cluster.world import World
 
 Object = dict[str, Any]
 

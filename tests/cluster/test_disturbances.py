@@ -13,9 +13,10 @@ import pytest
 from penstock.kube import NotFound, objects
 from tests.cluster.ends import restored
 from tests.cluster.reading import Amount
+from tests.cluster.sight import Late
 from tests.cluster.stage import Scenario, Stage
 from tests.cluster.workload import Workload
-from tests.cluster.world import Late, World
+from tests.cluster.world import World
 
 pytestmark = pytest.mark.cluster
 
