@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.kube import Client, objects
-from tests.cluster.judge import levels
+from tests.cluster.climb import levels
 from tests.cluster.reading import Grant, ReplicaSet
 from tests.cluster.recorder import Recorder
 from tests.cluster.state import State
