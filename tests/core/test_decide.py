@@ -333,6 +333,8 @@ OUT = (
 UNSEEN = (replicaset("v1", 10), replicaset("v2", 1, available=1, min_ready=0))
 SEEN_BRAKE = (replicaset("v1", 10), replicaset("v2", 1, available=0, min_ready=keys.BRAKE_READY))
 
+NEW_8 = pods("v2", 8)
+
 IN_PHASE: list[tuple[str, Observation, Reason, str, Write | None]] = [
     (
         "the first window opens",
@@ -388,6 +390,20 @@ IN_PHASE: list[tuple[str, Observation, Reason, str, Write | None]] = [
         Reason.WINDOW,
         "web-v2 is emptied",
         Empty("web-v2"),
+    ),
+    (
+        "a retreat empties a new ReplicaSet of which no pod is Ready, however few old ones are",
+        observation(record(Phase.RETREATING, failed="x"), 8, 5, pods=pods("v1", 5) + pods("v2", 8, ready=False)),
+        Reason.WINDOW,
+        "web-v2 is emptied",
+        Empty("web-v2"),
+    ),
+    (
+        "a retreat towards a version that is down ends with what was declared last",
+        observation(record(Phase.RETREATING), 8, 5, pods=pods("v1", 5, ready=False, ready_since=NOW - 601) + NEW_8),
+        Reason.NO_STABLE,
+        "no pod of the stable version has been Ready for 600 s, there is nothing to go back to",
+        released(),
     ),
     (
         "a retreat with too few old pods shows the stable template",

@@ -206,9 +206,12 @@ def _retreat_fields(s: Situation) -> Fields:
 
 
 def close_stable_window(s: Situation) -> Decision:
-    """Show the declared template again, paused, so that Git and the cluster agree."""
+    """Show the declared template again, paused, so that Git and the cluster agree. Where a hold needs the brake this
+    pause does too: the stable pods that have just come would go again."""
     template = declared(s.deployment.annotations.get(keys.DECLARED), s.record)
     fields = replace(_retreat_fields(s), paused=True)
+    if s.tight:
+        fields = replace(fields, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE)
     write = patch(s, s.record, fields, template, {keys.DECLARED: None})
     return quiet("the declared template is shown again", write)
 
@@ -242,7 +245,7 @@ def retreating(s: Situation) -> Decision:
 
 
 def _stable_fell(s: Situation) -> bool:
-    """Whether the stable version is down for longer than its owner waits for a pod: then a newer one may be the cure."""
+    """Whether the stable version is down for longer than its owner waits for a pod: a newer one may be the cure."""
     since = [max(p.created, p.ready_since) for p in s.stable_pods]
     return bool(since) and not any(p.ready for p in s.stable_pods) and s.now - max(since) > s.deadline
 
