@@ -5,7 +5,8 @@ Three ways in which a load generator hides failures, and what is done about each
 - It waits for an answer before it sends the next request, so a pod that hangs is asked less. Here requests begin by
   the clock, whatever became of those before.
 - It keeps its connections. A Service chooses the pod per *connection*, so kept ones never meet a pod that is in the
-  Service and does not answer. Here three requests of four open a connection of their own.
+  Service and does not answer, nor one that is new. Here three requests of four open a connection of their own, and a
+  kept one is given up after some requests, as clients with a pool do.
 - It tries again. Nothing is tried again here. The fourth request uses a kept connection, which finds the opposite
   mistake: a pod that closes connections under the client's hands instead of announcing it.
 
@@ -43,6 +44,10 @@ KEPT = 4
 
 SLOW = 0.25
 """Seconds, connecting included, beyond which an answer is slow."""
+
+
+RENEWED = 20
+"""A kept connection is closed after so many requests."""
 
 
 class Count(msgspec.Struct, tag="count", frozen=True):
@@ -91,6 +96,7 @@ class Connection:
     def __init__(self, host: str, port: int) -> None:
         self._address = host, port
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
+        self._asked = 0
 
     async def ask(self, *, keep: bool) -> str:
         """GET /; what stands in the body is the version. Raises Failed."""
@@ -116,7 +122,8 @@ class Connection:
         host, port = self._address
         if self._streams is None or self._streams[0].at_eof():  # a close that was seen in time is no failure
             self.close()
-            self._streams = await asyncio.open_connection(host, port)
+            self._streams, self._asked = await asyncio.open_connection(host, port), 0
+        self._asked += 1
         reader, writer = self._streams
         wish = "keep-alive" if keep else "close"
         writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: {wish}\r\n\r\n".encode())
@@ -124,7 +131,7 @@ class Connection:
         status, *fields = head.split("\r\n")
         headers = dict(field.split(": ", 1) for field in fields if ": " in field)
         body = (await reader.readexactly(int(headers["content-length"]))).decode().strip()
-        if headers.get("connection") == "close":
+        if headers.get("connection") == "close" or self._asked == RENEWED:
             self.close()
         code = status.split(" ")[1]
         if code != "200":

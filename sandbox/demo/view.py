@@ -5,6 +5,7 @@ controller is to be killed.
 """
 
 import asyncio
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +25,9 @@ DRAWN = 0.2
 """Seconds between two drawings."""
 CALM = 2.0
 """Seconds between two plain lines that say the same with other numbers."""
+
+CHECKS = re.compile(r"; (?=(?:errors|slow): )")
+"""Where the sentences of the metric checks begin in what Penstock says."""
 
 OLD, NEW, GONE = "cyan", "green", "red"
 
@@ -110,11 +114,14 @@ class View:
             await asyncio.sleep(DRAWN)
 
     def draw(self) -> None:
-        now = (self.scene.sentence, self.scene.counts)
+        sentence, *checks = CHECKS.split(self.scene.sentence)
+        now = (sentence, "; ".join((*checks, self.scene.counts)))
         calm = time.monotonic() - self._at
         if now[0] != self._told[0] or (now != self._told and calm > CALM):
             self._told, self._at = now, time.monotonic()
-            self.say(f"   {now[0]}  [{now[1]}; traffic: {self.scene.traffic}]")
+            self.say(f"   {sentence}  [{self.scene.counts}; traffic: {self.scene.traffic}]")
+            for check in checks:
+                self.console.print(f"{'':13}{check}", highlight=False, markup=False, soft_wrap=True)
 
 
 class Screen(View):
@@ -134,9 +141,11 @@ class Screen(View):
 
 
 def panel(scene: Scene) -> Panel:
-    """One screen: the sentence, the step, a dot per pod, the traffic."""
+    """One screen: the sentence, what the metric checks say, the step, a dot per pod, the traffic."""
+    sentence, *checks = CHECKS.split(scene.sentence)
     lines = [
-        Text(scene.sentence, style="bold"),
+        Text(sentence, style="bold"),
+        *(Text(check) for check in checks),
         Text.assemble("steps    ", steps(scene)),
         Text.assemble("pods     ", dots(scene)),
         Text(f"         {scene.counts}", style="dim"),

@@ -15,7 +15,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from sandbox.demo import traffic
-from sandbox.demo.traffic import KEPT, Connection, Count, End, Failed, Failure, Line, Traffic, bursty, steady
+from sandbox.demo.traffic import KEPT, RENEWED, Connection, Count, End, Failed, Failure, Line, Traffic, bursty, steady
 
 Serve = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -152,6 +152,23 @@ async def test_most_requests_open_a_connection_of_their_own() -> None:
     async with server(counting) as port:
         await flowing(port)
     assert 50 * (KEPT - 1) // KEPT < opened < 50
+
+
+async def test_a_kept_connection_is_given_up_after_some_requests() -> None:
+    """Otherwise a quarter of all requests would go to the pods that were there first, and none of it to new ones."""
+    opened = 0
+
+    async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal opened
+        opened += 1
+        await answers(reader, writer)
+
+    async with server(counting) as port:
+        connection = Connection("127.0.0.1", port)
+        for _ in range(2 * RENEWED + 1):
+            await connection.ask(keep=True)
+        connection.close()
+    assert opened == 3
 
 
 async def test_a_kept_connection_that_was_closed_in_time_is_not_a_failure() -> None:

@@ -71,7 +71,9 @@ def test_a_narrow_screen_breaks_what_the_judge_says_and_cuts_off_nothing() -> No
     console.print(panel(scene))
     lines = console.export_text().splitlines()
     assert {len(line) for line in lines} == {80}
-    assert words in " ".join(line.strip("│ ") for line in lines)
+    assert words.replace("; slow", " slow").replace("; errors", " errors") in " ".join(
+        line.strip("│ ") for line in lines
+    )
     for release in RELEASES:
         scene.release = release
         assert f"{release.version}, {release.title}" in drawn(scene)
@@ -100,6 +102,26 @@ def test_without_a_terminal_a_sentence_is_told_once() -> None:
     scene.shown = Cluster(facts={})
     view.draw()
     assert len(out.getvalue().splitlines()) == 2
+
+
+def test_without_a_terminal_each_check_has_a_line_and_its_numbers_come_now_and_then() -> None:
+    """One line of three hundred letters every five seconds is read by nobody."""
+    out = io.StringIO()
+    scene = holding()
+    view = View(Console(width=80, file=out), scene)
+
+    def says(message: str) -> list[str]:
+        before = len(out.getvalue().splitlines())
+        key = next(key for key, fact in scene.shown.facts.items() if isinstance(fact, Deployment))
+        said = Deployment("v2", paused=True, complete=False, phase=Phase.HOLDING, step=1, message=message)
+        scene.shown = Cluster(facts={**scene.shown.facts, key: said})
+        view.draw()
+        return out.getvalue().splitlines()[before:]
+
+    first, *checks = says(f"{SAYS}; errors: new 0/10; for the next step 2x of 20x; slow: new 0/10")
+    assert f"{SAYS}  [Ready" in first
+    assert checks == [" " * 13 + "errors: new 0/10; for the next step 2x of 20x", " " * 13 + "slow: new 0/10"]
+    assert says(f"{SAYS}; errors: new 0/20; slow: new 1/20") == []
 
 
 def test_the_words_of_a_dead_controller_are_not_shown_as_news() -> None:
