@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from penstock.cli.gauges import Gauge, gauges
 from penstock.cli.outlook import outlook
 from penstock.cli.reading import Sight, Told
 from penstock.cli.versions import changes
@@ -82,6 +83,8 @@ class Progress:
     message: str
     next: str
     now: float
+    checks: tuple[Gauge, ...] = ()
+    """What the metric checks say; none where none is configured, or nothing was said."""
     events: tuple[Told, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -102,7 +105,8 @@ def progress(sight: Sight) -> Progress | None:
     seen, decision = sight.seen, decide(sight.seen)
     s = situation(seen, record)
     ahead, exposure = outlook(s), s.exposure(record.step) if record.step else None
-    reason, message = _said(sight, record, decision)
+    reason, text = _said(sight, record, decision)
+    message, checks = gauges(text, [check.name for check in s.plan.checks])
     return Progress(
         namespace=seen.deployment.namespace,
         name=seen.deployment.name,
@@ -124,6 +128,7 @@ def progress(sight: Sight) -> Progress | None:
         latest=ahead.latest if sight.namespace else None,
         reason=reason,
         message=message,
+        checks=checks,
         next=ahead.sentence,
         now=seen.now,
         events=sight.events,
@@ -135,7 +140,7 @@ def _said(sight: Sight, record: Record, decision: Decision) -> tuple[str, str]:
     said = sight.condition
     if record.step == 0 and not record.failed:
         said = None  # of a rollout that has just begun nothing was said yet, it is the former one's condition
-    return (said.reason, said.message) if said else (decision.reason, decision.message)
+    return (said.reason, said.message) if said else (decision.reason, decision.text)
 
 
 def _warnings(sight: Sight) -> Iterator[str]:

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from penstock.cli.console import plain
+from penstock.cli.gauges import Gauge, bar
 from penstock.cli.idle import Idle
 from penstock.cli.overview import Overview, Row
 from penstock.cli.progress import Pods, Progress
@@ -45,7 +46,8 @@ def lines(view: View) -> Iterator[str]:
     match view:
         case Progress():
             pods = f"new {_counts(view.new)}, old {_counts(view.old)} of {view.replicas}"
-            yield f"{view.namespace}/{view.name} {view.where}, {pods}; {view.reason}: {view.message}"
+            said = "; ".join((view.message, *(f"{gauge.check}: {gauge.text}" for gauge in view.checks)))
+            yield f"{view.namespace}/{view.name} {view.where}, {pods}; {view.reason}: {said}"
         case Idle():
             yield f"{view.namespace}/{view.name} {view.state}"
         case Overview():
@@ -77,10 +79,23 @@ def _progress(p: Progress) -> RenderableType:
         grid.add_row("time", plain(left))
     style = "yellow" if p.reason in WARNINGS else ""
     grid.add_row("reason", plain(f"{p.reason}: {p.message}", style))
+    for gauge in p.checks:
+        grid.add_row(gauge.check, _gauge(gauge))
     grid.add_row("next", plain(p.next))
     _add_warnings(grid, p.warnings)
     _add_events(grid, p.events, p.now)
     return Group(title, grid)
+
+
+def _gauge(gauge: Gauge) -> RenderableType:
+    """What was counted, then a bar towards the next step and one towards the way back."""
+    if gauge.against is None and gauge.proof is None:
+        return plain(gauge.text)
+    against = gauge.against or 0.0
+    bars = Text.assemble(
+        (bar(gauge.proof or 0.0), "green"), " next step  ", (bar(against), "red" if against > 0.3 else ""), " back"
+    )
+    return Group(plain(gauge.counts), bars)
 
 
 def _of(pods: Pods, replicas: int) -> str:

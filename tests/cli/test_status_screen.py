@@ -334,6 +334,7 @@ def test_json_names_everything_that_the_screen_shows() -> None:
         "reason": "Judging",
         "message": "step 2 of 3: 3 of 10 pods run the new version, judged until 08:03:40 UTC",
         "next": "step 3: 5 of 10 pods",
+        "checks": (),
         "events": ({"moment": 1.0, "reason": "StepOpened", "message": "step 1", "warning": False},),
         "warnings": (),
     }
