@@ -19,7 +19,7 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/ruff check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
+	$(BIN)/pytest -n auto -m "not cluster and not real and not slow and not full"
 
 test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
 	$(BIN)/pytest -m "not full"

@@ -56,6 +56,14 @@ def looks(world: World, rng: Random, ticks: int = 180) -> Iterator[Increments]:
         yield seen((tick + 1) * TICK, pods[: world.new], pods[world.new :])
 
 
+def even(rng: Random, mean: float, rate: float, pods: int) -> list[Count]:
+    """So many pods with exactly the same counts: a spread of 1, as in those tables that were made without it."""
+    if not pods:
+        return []
+    together = counted(rng, mean * pods, rate)
+    return [Count(together.requests / pods, together.bad / pods)] * pods
+
+
 def seen(time: float, new: list[Count], old: list[Count]) -> Increments:
     """As `counters.count` reports pods that all answer."""
     return Increments(

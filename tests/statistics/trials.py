@@ -4,17 +4,21 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from penstock.core import incident
+from penstock.core import incident, limits
 from penstock.core.counters import Count, Increments
-from penstock.core.evidence import STANDARDS, Evidence, Terms, weigh
-from penstock.core.judge import failed, judge
-from penstock.core.verdict import State
-from tests.statistics.traffic import TICK, World, counted, looks, seen
+from penstock.core.evidence import STANDARDS, Evidence, Terms, total, weigh
+from penstock.core.judge import failed, judge, judge_limit
+from penstock.core.limits import Breaches
+from penstock.core.queries import Limit
+from penstock.core.reading import Scalar
+from penstock.core.verdict import State, Together, step_verdict
+from tests.statistics.traffic import TICK, World, even, looks, seen
 
 KNOWN = Count(1e6, 1e4)
 """The time before the rollout, known well: 1 % errors."""
 ERRORS = Terms(STANDARDS["errors"], impact=0.05, share=0.2)
 SLOW = Terms(STANDARDS["slow"], impact=0.05, share=0.2)
+LIMIT = Limit("errors of new pods in the last minute", "<", 0.05, 3)
 
 
 def rollback(traffic: Iterable[Increments], terms: Terms = ERRORS) -> float | None:
@@ -67,13 +71,14 @@ class Outcome:
 
 
 def rollout(rate: float, bad: float, impact: float, rng: Random, old: float = 0.01) -> Outcome:
-    """Steps as soon as the judge says so, a minute at least and ten at most at each."""
+    """Steps as soon as the judge says so, a minute at least and ten at most at each. As in the facts without the spread
+    of old pods."""
     evidence, step, entered, extra = Evidence(), 0, 0.0, 0.0
     for tick in range(1, 361):
         now, pods = tick * TICK, STEPS[step]
         mean = rate * TICK / 10
-        new = [counted(rng, mean, bad) for _ in range(pods)]
-        look = seen(now, new, [counted(rng, mean, old) for _ in range(10 - pods)])
+        new = even(rng, mean, bad, pods)
+        look = seen(now, new, even(rng, mean, old, 10 - pods))
         extra += sum(c.requests for c in new) * (bad - old)
         terms = Terms(STANDARDS["errors"], impact, STEPS[step + 1] / 10, step)
         evidence = weigh(evidence, look, terms, before=KNOWN)
@@ -114,3 +119,56 @@ def rollouts(rate: float, bad: float, impact: float, runs: int, seed: int) -> Ou
     """So many whole rollouts."""
     rng = Random(seed)
     return Outcomes(tuple(rollout(rate, bad, impact, rng) for _ in range(runs)))
+
+
+@dataclass(frozen=True)
+class Shared:
+    """A good release while a fault that all pods share lasts three minutes."""
+
+    noticed: float | None
+    """Seconds from its begin until it is held for an incident."""
+    over: float | None
+    """Seconds from its end until it is no more."""
+    back: bool
+    """Taken back, though it is as good as the old version."""
+    breached: bool
+    """A limit alone would have taken it back."""
+
+
+def shared_fault(rate: float, rng: Random, start: int = 30, length: int = 18, ticks: int = 90) -> Shared:
+    """Ten times the errors on all pods; the judge has an error check and a limit on the new pods' last minute."""
+    evidence, known, breaches, alone = Evidence(), incident.begin(KNOWN), Breaches(), Breaches()
+    world, minute = (
+        World(rate, lambda _, __: lambda tick, pod: 0.1 if start <= tick < start + length else 0.01),
+        list[Count](),
+    )
+    noticed, over, back, breached = None, None, False, False
+    for tick, look in enumerate(looks(world, rng, ticks)):
+        known = incident.watch(known, look.time, total(look, new=False))
+        evidence = weigh(evidence, look, ERRORS, before=KNOWN, calm=not known.since)
+        minute = [*minute[-5:], total(look, new=True)]
+        requests, bad = sum(c.requests for c in minute), sum(c.bad for c in minute)
+        answer = Scalar(look.time, bad / requests if requests else None)
+        breaches = limits.breach(breaches, answer, LIMIT, calm=not known.since)
+        alone = limits.breach(alone, answer, LIMIT)
+        said = [judge("errors", evidence, look, ERRORS, known), judge_limit("limit.errors", breaches, LIMIT, look.time)]
+        together = step_verdict(said).together
+        back = back or (together is Together.ROLLBACK and tick >= start)
+        breached = breached or (alone.row >= LIMIT.breaches and tick >= start)
+        if noticed is None and tick >= start and together is Together.INCIDENT:
+            noticed = (tick - start + 1) * TICK
+        if noticed is not None and over is None and tick >= start + length and together is not Together.INCIDENT:
+            over = (tick - start - length + 1) * TICK
+    return Shared(noticed, over, back, breached)
+
+
+def false_incidents(world: World, runs: int, seed: int) -> int:
+    """Runs of half an hour in which old pods that are as before were taken for an incident."""
+    rng, found = Random(seed), 0
+    for _ in range(runs):
+        known, noticed = incident.begin(KNOWN), False
+        for look in looks(world, rng):
+            known = incident.watch(known, look.time, total(look, new=False))
+            noticed = noticed or known.since > 0
+        found += noticed
+    return found
