@@ -55,7 +55,7 @@ def choose_bound(spreads: Sequence[Spread]) -> float | None:
     """The bound with a share above it nearest 5 %, among those all pods have; None below 200 requests."""
     total = sum(spread.total for spread in spreads)
     counted = [spread.above or {} for spread in spreads if spread.total]
-    if total < FEWEST or not counted:
+    if not total >= FEWEST or not counted:  # so that NaN is refused
         return None
     common = set(counted[0]).intersection(*counted[1:])
     shares = {bound: sum(above[bound] for above in counted) / total for bound in common}
