@@ -33,6 +33,7 @@ def main() -> None:
 @click.option("--real-nodes", type=click.IntRange(0, 9), help="How many nodes with real containers.")
 @click.option("--simulated-nodes", type=click.IntRange(0, 5000), help="How many nodes played by kwok.")
 @click.option("--without-penstock", is_flag=True, help="Only the cluster.")
+@click.option("--prometheus", is_flag=True, help="With a Prometheus that scrapes the pods, and the controller asks.")
 @click.option("--kube-api-qps", type=click.IntRange(0), default=0, help="Lift the native controllers' rate limit.")
 def up(
     directory: str,
@@ -40,18 +41,21 @@ def up(
     real_nodes: int | None,
     simulated_nodes: int | None,
     without_penstock: bool,
+    prometheus: bool,
     kube_api_qps: int,
 ) -> None:
     """Start a cluster; harmless when it runs already."""
     if real_nodes is None and simulated_nodes is None:
         real = pods == "real" or (pods is None and real_pods_possible())
         real_nodes, simulated_nodes = (1, 0) if real else (0, 1)
-    spec = Spec(real_nodes or 0, simulated_nodes or 0, not without_penstock, kube_api_qps)
+    spec = Spec(real_nodes or 0, simulated_nodes or 0, not without_penstock, kube_api_qps, prometheus)
     if not spec.real_nodes + spec.simulated_nodes:
         raise click.UsageError("a cluster needs a node")
     sandbox = Sandbox(directory)
     sandbox.up(spec)
     print(f"{spec.words} in {sandbox.directory}", file=sys.stderr)
+    if sandbox.prometheus:
+        print(f"Prometheus: {sandbox.prometheus}", file=sys.stderr)
     print(f"export KUBECONFIG={sandbox.kubeconfig}")
 
 

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import build, identities, processes
+from sandbox import build, identities, processes, prometheus
 from sandbox.component import Component, Failed
 from sandbox.deployed import Deployed
 from sandbox.directory import Directory
@@ -39,11 +39,19 @@ class Sandbox:
         """The administrator's kubeconfig."""
         return self.files.kubeconfig
 
+    @property
+    def prometheus(self) -> str:
+        """Where its Prometheus is found from here; empty where there is none."""
+        state = load(self.files)
+        return f"http://127.0.0.1:{state.ports.prometheus}" if state and state.spec.prometheus else ""
+
     def up(self, spec: Spec | None = None) -> None:
         """Bring the cluster up, or up again what of it has died; interrupted, it leaves nothing behind."""
         spec = spec or Spec()
         if spec.real_nodes:
             real.check()
+        if spec.prometheus:
+            prometheus.check()
         binaries = build.binaries()
         with self.files.locked():
             state = load(self.files)

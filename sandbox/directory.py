@@ -15,7 +15,7 @@ LOGS = "run"
 PODS = "pods"
 """Logs of processes and of containers: kept by `down`, so that a failure can still be read afterwards."""
 
-MADE = ("etcd", "pki", "configuration", "kubeconfig", "state.json")
+MADE = ("etcd", "prometheus", "pki", "configuration", "kubeconfig", "state.json")
 
 
 @dataclass(frozen=True)
@@ -38,6 +38,11 @@ class Directory:
     def configuration(self) -> Path:
         """What the components read: their kubeconfigs and configuration files."""
         return self.root / "configuration"
+
+    @property
+    def prometheus(self) -> Path:
+        """What Prometheus has gathered."""
+        return self.root / "prometheus"
 
     @property
     def pods(self) -> Path:
@@ -70,7 +75,7 @@ class Directory:
                 shutil.rmtree(path)
             else:
                 path.unlink(missing_ok=True)
-        for pattern in ("*.pid", *(["*.log"] if logs else [])):
+        for pattern in ("*.pid", "*.url", *(["*.log"] if logs else [])):
             for file in (self.root / LOGS).glob(pattern):
                 file.unlink()
 

@@ -1,4 +1,4 @@
-"""Hands connections from 127.0.0.1 on the machine to the API server inside a private network.
+"""Hands connections from 127.0.0.1 on the machine to what serves inside a private network.
 
 Neither a veth pair nor a route is needed: the listening socket was opened outside and inherited, and a socket
 belongs for ever to the network it was opened in; what this process connects, it connects inside.
@@ -42,5 +42,11 @@ async def serve(listening: socket.socket, port: int) -> None:
         await server.serve_forever()
 
 
+async def main(arguments: list[str]) -> None:
+    """Pairs of a listening socket's number and a port inside."""
+    pairs = zip(map(int, arguments[::2]), map(int, arguments[1::2]), strict=True)
+    await asyncio.gather(*(serve(socket.socket(fileno=number), port) for number, port in pairs))
+
+
 if __name__ == "__main__":
-    asyncio.run(serve(socket.socket(fileno=int(sys.argv[1])), int(sys.argv[2])))
+    asyncio.run(main(sys.argv[1:]))

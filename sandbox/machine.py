@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from sandbox import cgroups, image, manifests, pause, penstock, processes
+from sandbox import cgroups, image, manifests, pause, penstock, processes, prometheus
 from sandbox.api import Api
 from sandbox.component import PATIENCE, Component, until
 from sandbox.controlplane import ControlPlane
@@ -48,6 +48,7 @@ class Machine:
         yield from control_plane.loops()
         if self.state.spec.simulated_nodes:
             yield simulated.component(self.directory, Path(self.state.binaries), self.state.ports, self.place)
+        yield from prometheus.component(self.directory, self.state, self.place)
         if self.state.spec.penstock:
             yield from penstock.components(self.directory, self.state, self.api)
 
@@ -90,6 +91,8 @@ class Machine:
             loaded = [threads.submit(self._load, node, [self._pause, self._image]) for node in empty]
             rendered = threads.submit(manifests.render, Path(self.state.binaries) / "kubectl")
             self._wait(each for each in native if each.name == "kube-apiserver")
+            if self.state.spec.prometheus:
+                prometheus.write(self.directory, self.state, self.api)
             self._start(native)
             simulated.create(self.api, self.state.spec)
             for each in loaded:

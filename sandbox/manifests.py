@@ -16,7 +16,7 @@ from sandbox.api import Api
 from sandbox.component import Failed
 
 ROOT = Path(__file__).parents[1] / "deploy"
-IN_PODS_ONLY = ("Deployment", "Service", "PodDisruptionBudget")
+IN_PODS_ONLY = ("Deployment", "Service", "PodDisruptionBudget", "ConfigMap")
 
 Object = dict[str, Any]
 
@@ -39,6 +39,14 @@ def without_pods(objects: Iterable[Object], port: int) -> Iterator[Object]:
         for webhook in entry.get("webhooks", []):
             path = webhook["clientConfig"].pop("service")["path"]
             webhook["clientConfig"]["url"] = f"https://127.0.0.1:{port}{path}"
+        yield entry
+
+
+def configured(objects: Iterable[Object], text: str) -> Iterator[Object]:
+    """The same with another penstock.yaml."""
+    for entry in objects:
+        if entry["kind"] == "ConfigMap" and entry["metadata"]["name"] == "penstock":
+            entry = {**entry, "data": {"penstock.yaml": text}}
         yield entry
 
 

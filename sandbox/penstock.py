@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from sandbox import gated, kubeconfig, manifests
+from sandbox import gated, kubeconfig, manifests, prometheus
 from sandbox.api import Api, healthy
 from sandbox.component import Component, Failed
 from sandbox.deployed import NAMESPACE, Deployed
@@ -32,12 +32,14 @@ def components(directory: Directory, state: State, api: Api) -> Iterator[Compone
     webhook = {"port": ports.webhook, "bind-address": "127.0.0.1", "drain-seconds": 0}
     # One at a time by its pid, so the next one may take the dead one's lease at once instead of after 15 s.
     controller = {"identity": "sandbox"}
+    configured = state.spec.prometheus
     for name, metrics in zip(NAMES, (ports.controller_metrics, ports.webhook_metrics), strict=True):
         flags = {
             "kubeconfig": _kubeconfig(directory, name),
             "webhook-names": "127.0.0.1",
             "metrics-port": metrics,
             **(webhook if name == "webhook" else controller),
+            **({"configuration": prometheus.penstock_file(directory)} if configured and name == "controller" else {}),
         }
         command = [sys.executable, "-m", name, *(f"--{flag}={value}" for flag, value in flags.items())]
         ready = _readiness(name, api, ports.controller_metrics)
@@ -55,7 +57,7 @@ def install(directory: Directory, state: State, api: Api, objects: list[manifest
     # First, because a labelled namespace made when there is a configuration and no webhook yet costs a time-out.
     gated.create(api)
     if state.spec.real_nodes:
-        manifests.apply(api, objects)
+        manifests.apply(api, manifests.configured(objects, prometheus.penstock_yaml(state)))
         return
     manifests.apply(api, manifests.without_pods(objects, state.ports.webhook))
     server = f"https://127.0.0.1:{state.ports.api}"

@@ -13,7 +13,8 @@ FIRST, LAST = 20000, 29999
 
 @dataclass(frozen=True)
 class Ports:
-    """Everything that listens on 127.0.0.1; with real nodes all but `api` only inside the private namespace."""
+    """Everything that listens on 127.0.0.1; with real nodes `api` and `prometheus` outside, too, the rest only
+    inside the private namespace."""
 
     api: int
     etcd: int
@@ -24,6 +25,7 @@ class Ports:
     webhook: int
     webhook_metrics: int
     controller_metrics: int
+    prometheus: int
 
 
 def choose() -> Ports:

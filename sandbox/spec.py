@@ -26,6 +26,7 @@ class Spec:
     simulated_nodes: int = 1
     penstock: bool = True
     kube_api_qps: int = 0
+    prometheus: bool = False
 
     @property
     def words(self) -> str:
@@ -33,7 +34,8 @@ class Spec:
         kinds = [(self.real_nodes, "real"), (self.simulated_nodes, "simulated")]
         nodes = " and ".join(f"{count} {kind} node{'s' * (count > 1)}" for count, kind in kinds if count)
         rate = f", kube-api-qps {self.kube_api_qps}" if self.kube_api_qps else ""
-        return f"{nodes} with{'' if self.penstock else 'out'} Penstock{rate}"
+        metrics = ", Prometheus" if self.prometheus else ""
+        return f"{nodes} with{'' if self.penstock else 'out'} Penstock{metrics}{rate}"
 
 
 @dataclass(frozen=True)

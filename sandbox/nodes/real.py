@@ -22,7 +22,7 @@ from sandbox.ports import listen
 from sandbox.spec import SERVICES, State, address
 
 FORWARDER = "forwarder"
-CONTROL_PLANE = ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler", "kwok")
+CONTROL_PLANE = ("kube-apiserver", "etcd", "kube-controller-manager", "kube-scheduler", "kwok", "prometheus")
 
 
 def named(component: str, node: int) -> str:
@@ -38,10 +38,10 @@ def place(node: int) -> Place:
 
 @dataclass(frozen=True)
 class Founder(Component):
-    """Makes the namespaces if they are not there; `listens` is the port outside that it is to serve, or 0."""
+    """Makes the namespaces if they are not there; `listens` are the ports outside that it is to serve."""
 
     node: int = 1
-    listens: int = 0
+    listens: tuple[int, ...] = ()
     binaries: str = ""
 
     def start(self, directory: Directory) -> None:
@@ -50,9 +50,9 @@ class Founder(Component):
             return
         with ExitStack() as open_files:
             command, fds = list(self.command), []
-            if self.listens:
-                outside = open_files.enter_context(listen(self.listens)).fileno()
-                command, fds = [*command, str(outside), str(self.listens)], [outside]
+            for port in self.listens:
+                outside = open_files.enter_context(listen(port)).fileno()
+                command, fds = [*command, str(outside), str(port)], [*fds, outside]
             if any(processes.running(directory, name) for name in self.place.inhabitants):
                 processes.start(directory, self.name, self.place.command(directory, command), fds=fds)
             else:
@@ -80,9 +80,10 @@ class Founder(Component):
 
 
 def gate(state: State) -> Founder:
-    """The forwarder to the API server, on the first node."""
+    """The forwarder to the API server and to Prometheus, on the first node."""
+    ports = (state.ports.api, *([state.ports.prometheus] if state.spec.prometheus else []))
     command = [sys.executable, "-I", forwarder.__file__]
-    return Founder(FORWARDER, command, lambda: True, place(1), node=1, listens=state.ports.api, binaries=state.binaries)
+    return Founder(FORWARDER, command, lambda: True, place(1), node=1, listens=ports, binaries=state.binaries)
 
 
 def components(directory: Directory, state: State, node: int) -> Iterator[Component]:
