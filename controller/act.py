@@ -21,7 +21,7 @@ from penstock.kube import Client, Conflict, NotFound, objects
 
 Object = dict[str, Any]
 
-ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.REVERTED, Reason.NO_STABLE})
+ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
 """Decisions after which no condition is shown: a True left from the last release would answer `kubectl wait`."""
 
 VERSION_PATH = ("metadata", "resourceVersion")

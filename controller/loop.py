@@ -27,6 +27,7 @@ from penstock.core.observation import Observation
 from penstock.core.ownership import entries, ours
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
+from penstock.core.release import failed_version
 from penstock.kube import PARTIAL_LIST, ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
 
 Object = dict[str, Any]
@@ -226,6 +227,10 @@ class Rollout:
             return decision
         if seen.deployment.template == record.stable:
             return replace(decision, reason=Reason.REVERTED, message=REVERTED, shown=True)
+        place = f"{self.name} -n {self.namespace}"
+        failed = failed_version(record, seen.deployment.template, seen.deployment.replicas, place)
+        if failed:
+            return replace(decision, reason=Reason.FAILED_RELEASED, message=f"{RELEASED}; {failed}", shown=True)
         return replace(decision, reason=Reason.RELEASED, message=RELEASED, shown=True)
 
     async def _write(self, sight: Sight, decision: Decision) -> bool:

@@ -13,11 +13,12 @@ from typing import Any
 from penstock.core import keys
 from penstock.core.draft import Draft, released
 from penstock.core.fields import DEFAULT_DEADLINE, Fields
-from penstock.core.gate import gated
+from penstock.core.gate import gated, replicas_of
 from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
 from penstock.core.ownership import entries
 from penstock.core.patch import Operation, value_at
 from penstock.core.record import Record, RecordError, decode, encode, rollout_id
+from penstock.core.release import failed_version
 from penstock.core.rollout import Phase
 from penstock.core.template import template_hash
 
@@ -61,7 +62,7 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
     record = active(old)
     if old is not None and record is not None:
         outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
-        return _answer(new, outcome)
+        return _answer(new, _warned(request, record, outcome))
     fields, foreign = _own_fields(old, new), _foreign(old, new)
     answer = _returned(old, new, fields)
     if answer is None and old is not None and gating:
@@ -70,6 +71,18 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
     if foreign:
         outcome = _without_foreign(old, outcome, fields)
     return _answer(new, outcome)
+
+
+def _warned(request: Request, record: Record, outcome: Outcome) -> Outcome:
+    """A release of a version that has failed is the owner's to make, but not unknowingly."""
+    new = request.object
+    if outcome.reason not in ("OptedOut", "Released") or new is None:
+        return outcome
+    saved = replace(record, saved=outcome.draft.fields or record.saved)
+    template = template_hash(outcome.draft.template or new["spec"]["template"])
+    place = f"{value_at(new, ('metadata', 'name'))} -n {request.namespace}"
+    warning = failed_version(saved, template, replicas_of(new), place)
+    return replace(outcome, warnings=(*outcome.warnings, warning)) if warning else outcome
 
 
 def _answer(new: Object, outcome: Outcome) -> Admission:

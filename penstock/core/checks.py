@@ -51,12 +51,18 @@ def cannot_start(s: Situation) -> Finding | None:
 
 
 def image_pull(s: Situation) -> Finding | None:
-    """A registry blips once; ImagePullBackOff means that the second try failed too."""
+    """A registry blips once; ImagePullBackOff means that the second try failed too, and what must not be pulled is
+    not tried again at all."""
+    pods = _waiting(_to_blame(s), {"ErrImageNeverPull"})
+    if pods:
+        why = "is not on its node, and imagePullPolicy is Never"
+        return _fail(Reason.IMAGE_PULL, pods, f"cannot start: its image{_image(pods)} {why}")
     pods = _waiting(_to_blame(s), {"ImagePullBackOff"})
     if pods:
-        return _fail(Reason.IMAGE_PULL, pods, "cannot pull its image")
+        return _fail(Reason.IMAGE_PULL, pods, f"cannot pull its image{_image(pods)}")
     pods = _waiting(_to_blame(s), {"ErrImagePull"})
-    return _extend(Reason.IMAGE_PULL, pods, "could not pull its image at the first try") if pods else None
+    what = f"could not pull its image{_image(pods)} at the first try"
+    return _extend(Reason.IMAGE_PULL, pods, what) if pods else None
 
 
 def out_of_memory(s: Situation) -> Finding | None:
@@ -146,6 +152,12 @@ def _waiting(pods: Iterable[Pod], reasons: set[str]) -> list[Pod]:
 
 def _reasons(pods: Iterable[Pod], reasons: set[str]) -> str:
     return ", ".join(sorted({r for p in pods for r in p.waiting if r in reasons}))
+
+
+def _image(pods: list[Pod]) -> str:
+    """Of the pod that is named."""
+    image = min(pods, key=lambda p: p.name).image if pods else ""
+    return f" {image}" if image else ""
 
 
 def _named(pods: list[Pod]) -> str:

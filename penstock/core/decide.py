@@ -16,6 +16,7 @@ from penstock.core.observation import Observation
 from penstock.core.plan import Plan, plan
 from penstock.core.reasons import Reason
 from penstock.core.record import Record, RecordError, decode, superseded
+from penstock.core.release import failed_version
 from penstock.core.requests import requested
 from penstock.core.rollout import HELD, Phase
 from penstock.core.situation import Situation
@@ -113,8 +114,15 @@ def owners_word(s: Situation) -> Decision | None:
 def opted_out(s: Situation) -> Decision | None:
     own = s.deployment.labels.get(keys.ENABLED)
     if own == "false" or (own != "true" and s.seen.namespace_labels.get(keys.ENABLED) != "true"):
-        return workload.release(s, Reason.RELEASED, "opted out; every field is as its owner had it")
+        return _released(s, "opted out; every field is as its owner had it")
     return None
+
+
+def _released(s: Situation, message: str) -> Decision:
+    failed = failed_version(s.record, s.record.declared, s.replicas, f"{s.deployment.name} -n {s.deployment.namespace}")
+    if failed:
+        return workload.release(s, Reason.FAILED_RELEASED, f"{message}; {failed}")
+    return workload.release(s, Reason.RELEASED, message)
 
 
 def lost_label(s: Situation) -> Decision | None:
@@ -126,7 +134,7 @@ def lost_label(s: Situation) -> Decision | None:
         return quiet("our label is put back", patch(s, s.record, s.deployment.fields))
     resumed = replace(s, record=replace(s.record, saved=replace(s.record.saved, paused=None)))
     message = "released by removing the label; every field is as its owner had it"
-    return workload.release(resumed, Reason.RELEASED, message)
+    return _released(resumed, message)
 
 
 def declared_changed(s: Situation) -> Decision | None:

@@ -145,6 +145,8 @@ class Pod:
     with one container it is exact, with more a restart shows in falling counters."""
     flaps: int = 0
     """Times it went from Ready to not Ready, as our watch saw."""
+    image: str = ""
+    """The image that a container waits for in vain."""
 
     @classmethod
     def of(cls, obj: Object, flaps: int = 0) -> "Pod":
@@ -172,7 +174,13 @@ class Pod:
             outside=status.get("reason") or "",
             started=min(filter(None, map(_started, status.get("containerStatuses") or ())), default=0.0),
             flaps=flaps,
+            image=next((c.get("image") or "" for c in containers if _image_missing(c)), ""),
         )
+
+
+def _image_missing(container: Object) -> bool:
+    """ErrImagePull, ImagePullBackOff, ErrImageNeverPull, InvalidImageName."""
+    return "Image" in (value_at(container, ("state", "waiting", "reason")) or "")
 
 
 def _crashes(container: Object) -> list[Any]:

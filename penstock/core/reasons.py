@@ -38,6 +38,7 @@ class Reason(enum.StrEnum):
     SUPERSEDED = "Superseded"  # a newer template came
     SCALED = "Scaled"  # the replicas changed, the step is opened anew
     RELEASED = "Released"  # opted out: every field is the user's again
+    FAILED_RELEASED = "FailedVersionReleased"  # opted out although the version has failed: it goes to all pods
     REVERTED = "Reverted"  # the stable template was declared again
     REPAUSED = "PausedAgain"  # somebody un-paused a held rollout
     BAD_ANNOTATION = "BadAnnotation"  # an annotation cannot be read
@@ -62,6 +63,7 @@ WARNINGS = frozenset(
         Reason.ABORTED,
         Reason.REQUEST_IGNORED,
         Reason.REPAUSED,
+        Reason.FAILED_RELEASED,
         Reason.BAD_ANNOTATION,
         Reason.BAD_RECORD,
         Reason.NO_STABLE,

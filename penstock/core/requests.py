@@ -14,7 +14,7 @@ from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Event, Phase, after
 from penstock.core.situation import Situation
-from penstock.core.units import AnnotationError
+from penstock.core.units import AnnotationError, clock
 from penstock.core.workloads.deployment import POLL, patch, retreat
 
 CONSUMED = {keys.REQUEST: None}
@@ -36,9 +36,22 @@ def requested(s: Situation) -> Decision | None:
     return ANSWERS[asked.do](s, asked)
 
 
-def ignored(s: Situation, why: str) -> Decision:
-    message = f"the request was ignored: {why}; this is step {s.record.step} of rollout {s.record.id}"
+def ignored(s: Situation, why: str, place: str = "") -> Decision:
+    message = f"the request was ignored: {why}; {place or _place(s)}"
     return _answer(s, Reason.REQUEST_IGNORED, message, s.record)
+
+
+def _place(s: Situation) -> str:
+    """Where the rollout stands; a step is counted only where one is held or opened."""
+    match s.record.phase:
+        case Phase.PENDING:
+            return f"rollout {s.record.id} is before its first step"
+        case Phase.RETREATING:
+            return f"pods of rollout {s.record.id} are going"
+        case Phase.REJECTED:
+            return f"rollout {s.record.id} is taken back"
+        case _:
+            return f"this is step {s.record.step} of rollout {s.record.id}"
 
 
 def _answer(s: Situation, reason: Reason, message: str, record: Record) -> Decision:
@@ -46,18 +59,30 @@ def _answer(s: Situation, reason: Reason, message: str, record: Record) -> Decis
 
 
 def approve(s: Situation, asked: Request) -> Decision:
-    waits = s.record.phase is Phase.HOLDING or (s.record.phase is Phase.PENDING and s.record.awaiting)
-    if not waits or asked.step in s.record.approved:
+    """A yes is taken where one is asked for, as with `kubectl rollout resume`, or will be at this very step."""
+    held = s.record.phase is Phase.HOLDING
+    wanted = s.record.awaiting or (held and (s.needs_approval(asked.step) or bool(s.record.failed)))
+    if not wanted or not (held or s.record.phase is Phase.PENDING) or asked.step in s.record.approved:
         return ignored(s, "nothing waits for an approval")
     record = replace(s.record, approved=(*s.record.approved, asked.step), awaiting=False)
-    return _answer(s, Reason.APPROVED, f"step {asked.step} is approved", record)
+    return _answer(s, Reason.APPROVED, f"step {asked.step} is approved{_still(s)}", record)
+
+
+def _still(s: Situation) -> str:
+    """What stands between the yes and the next step."""
+    if s.record.failed or s.record.phase is Phase.PENDING:
+        return ""
+    if s.available < max(s.n, s.k):
+        return "; it goes on when its pods are available and have been judged"
+    earliest = s.available_since + s.plan.step_time.min
+    return f"; it is still judged until {clock(earliest)}" if s.now < earliest else ""
 
 
 def abort(s: Situation, asked: Request) -> Decision | None:
     if s.record.phase is Phase.OPENING:
         return None  # the window settles and closes first, in milliseconds; the request is still there then
     if s.record.phase in (Phase.RETREATING, Phase.REJECTED):
-        return ignored(s, "the release is taken back already")
+        return ignored(s, "the release is taken back already", f"this is rollout {s.record.id}")
     if s.stable is None:
         return ignored(s, "no pods of the former version are left to go back to; deploy it again")
     decision = retreat(s, Reason.ABORTED, "a person took the release back", failed="a person took it back")
@@ -76,7 +101,7 @@ def retry(s: Situation, asked: Request) -> Decision:
 
 def skip_to(s: Situation, asked: Request) -> Decision:
     if s.record.phase is not Phase.HOLDING:
-        return ignored(s, "steps can be skipped while holding only")
+        return ignored(s, "steps can be skipped only while the rollout is held at one")
     if not s.record.step < asked.step <= len(s.exposures):
         later = ", ".join(map(str, range(s.record.step + 1, len(s.exposures) + 1))) or "none"
         return ignored(s, f"{asked.step} is not a later step (later ones: {later})")

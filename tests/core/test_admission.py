@@ -92,6 +92,28 @@ def test_what_is_left_exactly_as_it_was_sent(request_: Request) -> None:
     assert admit(request_, NOW) == Admission(())
 
 
+@pytest.mark.parametrize(
+    ("known", "version", "warning"),
+    [
+        (record(Phase.REJECTED, failed="it crash-loops"), "v2", "the version that was taken back on all 10 pods"),
+        (record(Phase.RETREATING, failed="it crash-loops"), "v2", "the version that was taken back on all 10 pods"),
+        (record(failed="it crash-loops"), "v2", "the version that failed on all 10 pods"),
+        (record(Phase.REJECTED, failed="it crash-loops"), "v1", ""),
+        (record(Phase.REJECTED, failed="it crash-loops"), "v3", ""),
+        (record(), "v2", ""),
+    ],
+)
+def test_opting_out_of_a_failed_rollout_warns_of_what_it_does(known: Record, version: str, warning: str) -> None:
+    """It looks like turning Penstock off, and releases what has just failed; with the former version it does not."""
+    old = rolling(known)
+    new = labelled(old, enabled="false")
+    new["spec"]["template"] = template(version)
+    answer = admit(written(old, new), NOW)
+    back = "back to the former one: kubectl rollout undo deployment web -n shop. To end a rollout on the former version"
+    said = (f"this puts {warning} at once (it crash-loops); {back}: penstock undo, or apply that version",)
+    assert (answer.reason, answer.warnings) == ("OptedOut", said if warning else ())
+
+
 def test_without_gating_nothing_begins_and_what_runs_is_guarded() -> None:
     """The third entry sees workloads outside every labelled namespace."""
     assert admit(written(REST, CHANGED), NOW, gating=False) == Admission(())

@@ -49,6 +49,24 @@ VERDICTS = [
         Finding(EXTEND, Reason.IMAGE_PULL, ONE + "could not pull its image at the first try"),
     ),
     (
+        "the image is named",
+        (pod(1, waiting=("ImagePullBackOff",), image="b"), pod(0, waiting=("ImagePullBackOff",), image="shop/web:2")),
+        Finding(
+            FAIL,
+            Reason.IMAGE_PULL,
+            "pod web-v2-0 and 1 more of the new version cannot pull its image shop/web:2",
+        ),
+    ),
+    (
+        "never to be pulled",
+        pods("v2", 1, waiting=("ErrImageNeverPull",), image="web:2"),
+        Finding(
+            FAIL,
+            Reason.IMAGE_PULL,
+            ONE + "cannot start: its image web:2 is not on its node, and imagePullPolicy is Never",
+        ),
+    ),
+    (
         "memory",
         pods("v2", 1, restarts=1, exit_code=137, out_of_memory=True),
         Finding(FAIL, Reason.OUT_OF_MEMORY, ONE + "was killed for using more memory than its limit"),

@@ -471,18 +471,39 @@ def ask(do: str, step: int = 1, rollout: str = "3f2a9c1e") -> dict[str, str]:
     return {"request": json.dumps({"do": do, "rollout": rollout, "step": step})}
 
 
+FRESH_EACH = record(awaiting=True)
 IGNORED = "the request was ignored: {}; this is step {} of rollout 3f2a9c1e"
+TAKEN_BACK = "the request was ignored: {}; rollout 3f2a9c1e is taken back"
+NOBODY = "nothing waits for an approval"
 BACK = "a person took the release back"
 
 REQUESTS: list[tuple[str, int, Record, int, str, Reason, Record]] = [
     ("approve", 1, ASKED, 1, "step 1 is approved", Reason.APPROVED, record(approved=(1,))),
-    ("approve", 1, HELD, 1, "step 1 is approved", Reason.APPROVED, record(approved=(1,))),
+    ("approve", 1, HELD, 1, IGNORED.format(NOBODY, 1), Reason.REQUEST_IGNORED, HELD),
+    (
+        "approve",
+        1,
+        replace(HELD_FAILED, awaiting=False),
+        1,
+        "step 1 is approved",
+        Reason.APPROVED,
+        replace(HELD_FAILED, awaiting=False, approved=(1,)),
+    ),
+    (
+        "approve",
+        0,
+        record(Phase.PENDING),
+        0,
+        f"the request was ignored: {NOBODY}; rollout 3f2a9c1e is before its first step",
+        Reason.REQUEST_IGNORED,
+        record(Phase.PENDING),
+    ),
     (
         "approve",
         1,
         record(approved=(1,)),
         1,
-        IGNORED.format("nothing waits for an approval", 1),
+        IGNORED.format(NOBODY, 1),
         Reason.REQUEST_IGNORED,
         record(approved=(1,)),
     ),
@@ -500,7 +521,7 @@ REQUESTS: list[tuple[str, int, Record, int, str, Reason, Record]] = [
         0,
         REJECTED,
         0,
-        IGNORED.format("nothing waits for an approval", 0),
+        TAKEN_BACK.format(NOBODY),
         Reason.REQUEST_IGNORED,
         REJECTED,
     ),
@@ -519,7 +540,7 @@ REQUESTS: list[tuple[str, int, Record, int, str, Reason, Record]] = [
         0,
         REJECTED,
         0,
-        IGNORED.format("the release is taken back already", 0),
+        "the request was ignored: the release is taken back already; this is rollout 3f2a9c1e",
         Reason.REQUEST_IGNORED,
         REJECTED,
     ),
@@ -582,7 +603,7 @@ REQUESTS: list[tuple[str, int, Record, int, str, Reason, Record]] = [
         2,
         REJECTED,
         0,
-        IGNORED.format("steps can be skipped while holding only", 0),
+        TAKEN_BACK.format("steps can be skipped only while the rollout is held at one"),
         Reason.REQUEST_IGNORED,
         REJECTED,
     ),
@@ -596,6 +617,49 @@ def test_a_request_is_answered_and_consumed_in_one_write(
     """Whatever comes of it: a request left standing would be answered again at every look."""
     found = decide(observation(known, new, notes=ask(do, step)))
     assert (found.reason, found.message, found.write) == (reason, message, wrote(after, PAUSED, {keys.REQUEST: None}))
+
+
+@pytest.mark.parametrize(
+    ("seen", "says"),
+    [
+        (
+            observation(FRESH_EACH, pods=FRESH, notes=ask("approve") | {"approve": "each"}),
+            "step 1 is approved; it is still judged until 08:00:50 UTC",
+        ),
+        (
+            observation(FRESH_EACH, pods=pods("v1", 10), notes=ask("approve") | {"approve": "each"}),
+            "step 1 is approved; it goes on when its pods are available and have been judged",
+        ),
+    ],
+)
+def test_a_yes_in_advance_is_taken_and_says_what_is_still_missing(seen: Observation, says: str) -> None:
+    """It will be asked for at this very step, so a person need not come back for it; nor wonder why nothing moves."""
+    found = decide(seen)
+    after = replace(FRESH_EACH, approved=(1,), awaiting=False)
+    assert (found.reason, found.message) == (Reason.APPROVED, says)
+    assert found.write == wrote(after, PAUSED, {keys.REQUEST: None})
+
+
+@pytest.mark.parametrize(
+    ("known", "labels", "says"),
+    [
+        (REJECTED, {keys.ENABLED: "false"}, "the version that was taken back on all 10 pods"),
+        (HELD_FAILED, {keys.ENABLED: "false"}, "the version that failed on all 10 pods"),
+        (replace(REJECTED, saved=Fields(paused=True)), {keys.ENABLED: "false"}, ""),
+        (HELD, {keys.ENABLED: "false"}, ""),
+    ],
+)
+def test_a_release_of_a_failed_version_warns(known: Record, labels: dict[str, str], says: str) -> None:
+    """Opting out looks like turning something off; it puts a version on all pods that has just failed."""
+    seen = observation(known)
+    found = decide(replace(seen, deployment=replace(seen.deployment, labels=labels)))
+    message = "opted out; every field is as its owner had it"
+    if says:
+        message += (
+            f"; this puts {says} at once ({FAILED}); back to the former one: kubectl rollout undo deployment {WEB}. "
+            "To end a rollout on the former version: penstock undo, or apply that version"
+        )
+    assert (found.reason, found.message) == (Reason.FAILED_RELEASED if says else Reason.RELEASED, message)
 
 
 @pytest.mark.parametrize("do", ["approve", "abort", "retry", "skip-to"])

@@ -21,7 +21,7 @@ from tests.model.pods import Pods
 from tests.model.server import Object, Server
 
 START = 1_800_000_000.0
-ENDS = (Reason.PROMOTED, Reason.RELEASED, Reason.REVERTED, Reason.NO_STABLE)
+ENDS = (Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE)
 
 
 def template(version: str, restarted: str = "") -> Object:
