@@ -61,8 +61,8 @@ def applied_on_the_server(workload: Workload) -> Scenario:
         await apply(here, workload.manifest("2"))
         await here.until("holding", lambda: here.holding(1))
         pods = here.pods("2")
-        await apply(here, workload.manifest("2"))
         await here.until("given back", lambda: not spec_fields_of_ours(here))
+        await apply(here, workload.manifest("2"))
         loosened = replace(workload, unavailable=1)
         changed = loosened.manifest("2")
         changed["spec"]["minReadySeconds"] = 2

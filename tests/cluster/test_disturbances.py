@@ -32,6 +32,9 @@ SHARE = 0.03
 STORM = 60.0
 """The longest one, in seconds."""
 
+PEACE = 150.0
+"""Seconds for what is left after it: twenty pods, one by one, on a machine of unknown load."""
+
 STRATEGIES: tuple[tuple[Amount, Amount], ...] = (
     ("25%", "25%"), (1, 0), (0, 1), ("50%", 0), ("100%", 0), ("10%", "10%"), (2, 2),
 )  # fmt: skip
@@ -88,11 +91,11 @@ def disturbed(workload: Workload, seed: int) -> Scenario:
             await here.until("over", lambda: over(here), STORM)
         storm.cancel()
         await asyncio.gather(storm, return_exceptions=True)
-        await here.until("over", lambda: over(here))
+        await here.until("over", lambda: over(here), PEACE)
         if here.phase() == "Rejected":
             await here.until("told", lambda: here.condition("reason") == "Rejected")
             await here.ask("retry")
-        await here.until_promoted("2")
+        await here.until_promoted("2", PEACE)
         await restored(here)
 
     return scenario
