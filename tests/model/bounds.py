@@ -16,6 +16,7 @@ from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from tests.model.cluster import Cluster
 from tests.model.native import ReplicaSet
+from tests.model.server import Object
 
 FREE = (Phase.FINISHING, Phase.LEAVING)
 """Phases in which the native controller may bring every pod to the declared version."""
@@ -48,6 +49,7 @@ class Bounds:
         """The highest step reached by each rollout."""
         self.freed: set[str] = set()
         self.surges: list[Fields] = [user.own]
+        self._read: tuple[Object | None, Record | None] = None, None
         cluster.resized = self.resized
         self.rested()
 
@@ -57,7 +59,10 @@ class Bounds:
 
     @property
     def record(self) -> Record | None:
-        return record_of(self.cluster.server.obj)
+        """Read once for each stored object, which no one changes in place: it is asked for at every step."""
+        if self._read[0] is not self.cluster.server.obj:
+            self._read = self.cluster.server.obj, record_of(self.cluster.server.obj)
+        return self._read[1]
 
     @property
     def limits(self) -> Budget:
