@@ -147,6 +147,8 @@ async def waited(
     except NotFound:
         if not begin:
             raise Refusal(f"there is no Deployment {name} in namespace {namespace}", "name another one by -n") from None
+    if begin:
+        click.echo(f"{namespace}/{name}: waiting for a rollout to begin", err=True)
     reflector = Reflector(client, path, field, lambda _key, _old, new: changes.put_nowait(new))
 
     async def absent() -> None:

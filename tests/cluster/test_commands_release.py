@@ -83,14 +83,29 @@ async def test_it_ends_a_rollout_in_every_phase(stage: Stage, command: str) -> N
     await stage.play(scenarios)
 
 
-async def test_it_needs_no_webhook(stage: Stage) -> None:
-    """The step lock holds everybody else back then; this write is the way out that it names."""
+def unaided(*names: str) -> dict[str, Scenario]:
+    """Both commands at some moments, with the webhook dead."""
     scenarios = {}
     for command in ("release", "undo"):
         for name, workload, moment in moments():
-            scenarios[f"{command}, {name}"] = ended(command, workload, moment, controller=False, webhook=False)
+            if name in names:
+                scenarios[f"{command}, {name}"] = ended(command, workload, moment, controller=False, webhook=False)
         scenarios[f"{command}, held, controller"] = ended(command, LONG, held, controller=True, webhook=False)
+    return scenarios
+
+
+async def test_it_needs_no_webhook(stage: Stage) -> None:
+    """The step lock holds everybody else back then; this write is the way out that it names."""
     cluster = stage.cluster
+    scenarios = unaided("window open", "going back")
+    await stage.play(scenarios, lambda: cluster.stop("webhook"), lambda: cluster.restart("webhook"))
+
+
+@pytest.mark.full
+async def test_it_needs_no_webhook_in_any_phase(stage: Stage) -> None:
+    """As above, at all other moments."""
+    cluster = stage.cluster
+    scenarios = unaided("gated, never opened", "held", "1 pod, held", "rejected")
     await stage.play(scenarios, lambda: cluster.stop("webhook"), lambda: cluster.restart("webhook"))
 
 

@@ -188,14 +188,16 @@ async def created(here: World) -> None:
         f"Error: there is no Deployment web in namespace {here.namespace}",
     )
     one = await waiting(here, "--begin", "60s")
-    await here.silence(3)
-    await here.create(QUICK.manifest())
+    await one.until("waiting for a rollout to begin")
+    await here.create(SLOW.manifest())
     code, last = await one.ended()
     assert code == 0
     assert "no rollout was started; all 4 pods run the declared version" in last
     two = await waiting(here, "--begin", "60s")
-    await here.silence(3)
-    await here.release(QUICK, "2")
+    await two.until("waiting for a rollout to begin")
+    await here.release(SLOW, "2")
+    await two.until("Holding, step 1")
+    await quicken(here)
     assert await two.ended() == (0, f"{here.namespace}/web: promoted: all 4 pods run the new version")
 
 

@@ -4,7 +4,6 @@ Webhook and controller are dead the whole time; the step lock, which lives in th
 """
 
 import asyncio
-import os
 import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -45,11 +44,13 @@ def named(name: str) -> str:
 
 async def bash(kubeconfig: Path, script: str) -> Output:
     """As a person pastes it, in the Deployment's namespace, with nothing but kubectl and the usual tools."""
-    path = f"{build.binaries()}:/usr/bin:/bin"
+    home = str(kubeconfig.parent)
     process = await asyncio.create_subprocess_exec(
-        "bash", "-euo", "pipefail", "-c", script, env={"PATH": path, "KUBECONFIG": str(kubeconfig), "HOME": os.devnull},
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-    )  # fmt: skip
+        *("bash", "-euo", "pipefail", "-c", script),
+        env={"PATH": f"{build.binaries()}:/usr/bin:/bin", "KUBECONFIG": str(kubeconfig), "HOME": home},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
     out, err = await asyncio.wait_for(process.communicate(), 120)
     return Output(process.returncode or 0, out.decode(), err.decode())
 

@@ -7,6 +7,8 @@ paused that was admitted while the gate was going.
 import asyncio
 import contextlib
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
@@ -19,6 +21,7 @@ from tests.cluster import cluster as sandbox
 from tests.cluster.cluster import Cluster, Output, ran
 from tests.cluster.ends import fields, spelled, traces
 from tests.cluster.stage import Scenario, Stage
+from tests.cluster.test_recovery import bash, named
 from tests.cluster.test_release import dead_at, going_back, held, never_opened, rejected
 from tests.cluster.workload import NAME, Workload, image
 from tests.cluster.world import World
@@ -210,6 +213,18 @@ async def test_held_rollouts_stay_as_they_are_and_say_how_to_go_on(stage: Stage)
 
 
 @pytest.mark.full
+async def test_the_guide_takes_it_out_by_hand(stage: Stage) -> None:
+    """The same order with kubectl alone, and twice, for each block may be run again."""
+    cluster = stage.cluster
+    for name in ("controller", "gate", "remove") * 2:
+        answer = await bash(cluster.kubeconfig, named(name))
+        assert answer.code == 0, answer.err
+    assert await parts(cluster) == ""
+    again = await uninstall(cluster, "--yes")
+    assert (again.code, again.out) == (0, "nothing of Penstock is left in this cluster\n")
+
+
+@pytest.mark.full
 async def test_a_hundred_half_done_deployments_are_restored_exactly(stage: Stage) -> None:
     """Nobody looks at each of a hundred by hand afterwards."""
     client, namespace = stage.client, "hundred"
@@ -228,7 +243,7 @@ async def test_a_hundred_half_done_deployments_are_restored_exactly(stage: Stage
     flags = ["--kubeconfig", str(stage.cluster.controller_kubeconfig), "--namespaces", namespace, "--without-certs"]
     pid = await stage.nursery.bear([*flags, "--metrics-port", "0", "--identity", "one"], stage.logs / "hundred.log")
     await _until(client, namespace, lambda d: d["metadata"]["labels"].get("penstock.dev/rollout") == "holding")
-    _kill(pid)
+    os.kill(pid, signal.SIGKILL)
     answer = await uninstall(stage.cluster, "--yes", "-o", "json")
     assert (answer.code, answer.err) == (0, "")
     assert json.loads(answer.out)["deployments"] == {f"{namespace}/{name}": "released" for name in named}
@@ -271,10 +286,3 @@ def _complete(deployment: Object) -> bool:
     counts = [status.get(name, 0) for name in ("replicas", "updatedReplicas", "availableReplicas")]
     seen = status.get("observedGeneration", 0) >= deployment["metadata"]["generation"]
     return bool(seen and counts == [size] * 3 and not deployment["spec"].get("paused"))
-
-
-def _kill(pid: int) -> None:
-    import os
-    import signal
-
-    os.kill(pid, signal.SIGKILL)
