@@ -42,11 +42,10 @@ class Target:
         meta = pod["metadata"]
         notes = meta.get("annotations") or {}
         namespace, name, ip = meta["namespace"], meta["name"], _address(value_at(pod, ("status", "podIP")))
-        if notes.get(SCRAPE, "").lower() == "false":
-            return cls(namespace, name, new, ip)
-        port = _port(notes.get(PORT) if notes.get(SCRAPE) else None) or _named(pod)
+        wanted = notes.get(SCRAPE, "").lower()
+        port = (_port(notes.get(PORT)) if wanted == "true" else None) or _named(pod)
         path, scheme = notes.get(PATH) or "/metrics", (notes.get(SCHEME) or "http").lower()
-        if not _is_path(path) or scheme not in ("http", "https"):
+        if wanted == "false" or not _is_path(path) or scheme not in ("http", "https"):
             return cls(namespace, name, new, ip)
         return cls(namespace, name, new, ip, port, path, scheme)
 
