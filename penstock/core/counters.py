@@ -17,6 +17,10 @@ TOTAL = "*"
 """Stands for all series of a pod in a packed memory; no text of labels reads so."""
 
 
+HIGHEST = 2.0**53
+"""Of a counter; from here on a float does not count in ones, and sums of hostile numbers would be infinite."""
+
+
 class Count(NamedTuple):
     """Requests and the bad ones among them; fractions come from native histograms."""
 
@@ -64,6 +68,9 @@ class Memory:
     """What the next reading is compared with. A pod that is gone is forgotten; its counts were given out."""
 
     pods: Mapping[str, Sample] = field(default_factory=dict)
+    since: float = 0.0
+    """The first reading. Where a memory was lost and evidence goes on, a pod that started before may have been counted:
+    it gets a base line."""
 
 
 @dataclass(frozen=True)
@@ -97,6 +104,7 @@ def count(
     memory: Memory, reading: Reading, pods: Mapping[str, Life], *, began: float, warmup: float
 ) -> tuple[Memory, Increments]:
     """What was counted since `memory`; `began` is when the rollout's first window opened."""
+    since = memory.since or reading.time
     samples = {name: sample for name, sample in memory.pods.items() if name in pods}
     counted: dict[bool, dict[str, Count]] = {True: {}, False: {}}
     answers = {name: c for name, c in reading.pods.items() if name in pods and _sound(c)}
@@ -105,11 +113,11 @@ def count(
         if last is not None and counters.time <= last.time:
             continue  # the same scrape again
         warm = not life.new or (last is not None and last.warm) or _warm(life, counters.time, warmup)
-        increment = _increment(last, counters, life, began, warmup) if warm else None
+        increment = _increment(last, counters, life, max(began, since), warmup) if warm else None
         if increment is not None:
             counted[life.new][name] = increment
         samples[name] = _remembered(last, counters, life, warm)
-    return Memory(samples), _increments(reading, pods, answers, samples, counted, warmup)
+    return Memory(samples, since), _increments(reading, pods, answers, samples, counted, warmup)
 
 
 def _increment(last: Sample | None, now: Counters, life: Life, began: float, warmup: float) -> Count | None:
@@ -155,8 +163,9 @@ def _warm(life: Life, time: float, warmup: float) -> bool:
 
 
 def _sound(counters: Counters) -> bool:
+    """NaN is in no interval."""
     return math.isfinite(counters.time) and all(
-        math.isfinite(value) and value >= 0 for series in (counters.all, counters.bad) for value in series.values()
+        0 <= value <= HIGHEST for series in (counters.all, counters.bad) for value in series.values()
     )
 
 
@@ -207,4 +216,5 @@ def pack(memory: Memory) -> Packed:
 
 def unpack(packed: Packed) -> Memory:
     """A memory that goes on from sums."""
-    return Memory({name: Sample(time, {TOTAL: n}, {TOTAL: x}, warm) for name, (time, n, x, warm) in packed.items()})
+    pods = {name: Sample(time, {TOTAL: n}, {TOTAL: x}, warm) for name, (time, n, x, warm) in packed.items()}
+    return Memory(pods, since=max((sample.time for sample in pods.values()), default=0.0))

@@ -76,7 +76,7 @@ def observe(passing: Passing, new: Count, old: Count, against: Stakes | None, *,
     shares, logs = passing.shares, passing.logs
     if new.requests > 0 and old.requests > 0:
         entry = (new.requests, old.requests, new.bad, old.bad)
-        key = str(round(math.log(new.requests / old.requests) / WIDTH))
+        key = str(round((math.log(new.requests) - math.log(old.requests)) / WIDTH))
         before = shares.get(key)
         shares = {**shares, key: entry if before is None else _sum(before, entry)}
         if against is not None and passing.ratio == against.ratio:

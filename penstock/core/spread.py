@@ -35,11 +35,11 @@ START = Spread()
 
 def scatter(spread: Spread, old: Mapping[str, Count]) -> Spread:
     """With one more interval."""
-    active = [(name, n, x) for name, (n, x) in old.items() if n > 0]
-    bad = sum([x for _, _, x in active])
-    if bad <= 0 or len(active) < 2:
+    bad, requests = sum([x for _, x in old.values()]), sum([n for n, _ in old.values()])
+    rate = bad / requests if requests > 0 else 0.0
+    active = [(name, n, x) for name, (n, x) in old.items() if n * rate > 0]
+    if len(active) < 2:
         return spread
-    rate = bad / sum([n for _, n, _ in active])
     pods, chi = dict(spread.pods), 0.0
     for name, n, x in active:
         expected = n * rate

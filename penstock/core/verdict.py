@@ -53,7 +53,7 @@ class Numbers:
     @property
     def ratio(self) -> float | None:
         """Of the rates, new to old; None where an old rate of 0 leaves none."""
-        return self.new.rate / self.old.rate if self.old.bad > 0 else None
+        return self.new.rate / self.old.rate if self.old.rate > 0 else None
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core.counters import Count, Increments, Life, Memory, count, pack, unpack
@@ -27,8 +27,8 @@ def ok(n: float, bad: float | None = None) -> tuple[Series, Series]:
 
 
 def counted(life: Life | list[Life], *points: Point, warmup: float = WARMUP) -> list[Count | None]:
-    """What each sample of one pod adds; None where it is only a base line."""
-    memory, found = Memory(), list[Count | None]()
+    """What each sample of one pod adds; None where it is only a base line. It was looked at before the rollout."""
+    memory, found = Memory(since=BEGAN - 10), list[Count | None]()
     lives = life if isinstance(life, list) else [life] * len(points)
     for (time, total, bad), pod in zip(points, lives, strict=True):
         reading = Reading(time, {"pod": Counters(total, bad, time)})
@@ -142,7 +142,7 @@ def test_a_pod_that_loses_readiness_before_the_end_warms_up_anew() -> None:
 BROKEN = [(where, value) for where in ("all", "bad", "time") for value in (math.nan, math.inf, -math.inf)]
 
 
-@pytest.mark.parametrize(("where", "value"), [*BROKEN, ("all", -1.0), ("bad", -1.0)])
+@pytest.mark.parametrize(("where", "value"), [*BROKEN, ("all", -1.0), ("bad", -1.0), ("all", 1e300)])
 def test_a_sample_with_a_broken_value_is_ignored(where: str, value: float) -> None:
     """As if the pod had not answered: the next sample counts from the one before."""
     good = {"all": 12.0, "bad": 1.0, "time": 1020.0} | {where: value}
@@ -190,6 +190,20 @@ def test_no_answer_changes_nothing() -> None:
     memory, _ = count(Memory(), Reading(1010.0, {"a": Counters(*ok(10), 1010.0)}), {"a": OLD}, began=BEGAN, warmup=0)
     after, seen = count(memory, Reading(1020.0, trouble="time-out"), {"a": OLD}, began=BEGAN, warmup=0)
     assert (after, seen.old, seen.trouble) == (memory, {}, "time-out")
+
+
+def test_a_lost_memory_counts_no_pod_twice() -> None:
+    """Evidence goes on, and may hold all that the pods of now have done; a pod that starts later is new to it."""
+    early, late = Life(new=False, started=1005.0), Life(new=False, started=1025.0)
+    memory, seen = count(
+        Memory(), Reading(1020.0, {"e": Counters(*ok(9), 1020.0)}), {"e": early}, began=BEGAN, warmup=0
+    )
+    assert (seen.old, memory.since) == ({}, 1020.0)
+    reading = Reading(1030.0, {"e": Counters(*ok(12), 1030.0), "l": Counters(*ok(5), 1030.0)})
+    assert count(memory, reading, {"e": early, "l": late}, began=BEGAN, warmup=0)[1].old == {
+        "e": Count(3),
+        "l": Count(5),
+    }
 
 
 # -- what outlives the controller
@@ -246,6 +260,10 @@ def fold(readings: list[dict[str, tuple[Series, Series]]], lives: dict[str, Life
     return memory, seen
 
 
+SOME = settings(max_examples=50)
+
+
+@SOME
 @given(READINGS)
 def test_the_order_of_pods_is_irrelevant(readings: list[dict[str, tuple[Series, Series]]]) -> None:
     """A dictionary's order is an accident of the source."""
@@ -263,6 +281,7 @@ def test_no_count_is_negative_or_has_more_bad_ones_than_requests(
             assert 0 <= bad <= requests
 
 
+@SOME
 @given(READINGS)
 def test_memory_and_increments_come_back_from_json(readings: list[dict[str, tuple[Series, Series]]]) -> None:
     """A recorded look is replayed."""

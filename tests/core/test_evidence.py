@@ -2,15 +2,18 @@
 
 import math
 from collections.abc import Mapping
+from dataclasses import replace
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from penstock.core import mixture, passing, spread
 from penstock.core.counters import NONE, Count, Increments
 from penstock.core.evidence import STANDARDS, Evidence, Terms, stakes_of, weigh
+from penstock.core.incident import begin, watch
+from penstock.core.judge import judge
 from penstock.core.passing import Passing, Stakes
 from penstock.core.spread import Spread
 
@@ -330,6 +333,10 @@ def made(looks: list[Look], *, turned: bool = False) -> Evidence:
     return evidence
 
 
+SOME = settings(max_examples=50)
+
+
+@SOME
 @given(LOOKS)
 def test_the_order_of_pods_is_irrelevant(
     looks: list[Look],
@@ -341,6 +348,7 @@ def test_the_order_of_pods_is_irrelevant(
     assert one.passing.logs == pytest.approx(other.passing.logs, abs=1e-9)
 
 
+@SOME
 @given(LOOKS)
 def test_evidence_comes_back_from_json_identically(
     looks: list[Look],
@@ -348,3 +356,21 @@ def test_evidence_comes_back_from_json_identically(
     """It outlives the controller, and a recorded one is replayed."""
     evidence = made(looks)
     assert msgspec.json.decode(msgspec.json.encode(evidence), type=Evidence) == evidence
+
+
+EXTREME = st.one_of(st.just(0.0), st.floats(0, 2.0**53), st.sampled_from([5e-324, 1e-300, 2.0**53]))
+
+
+@given(st.lists(st.lists(st.tuples(EXTREME, EXTREME), min_size=4, max_size=4), min_size=1, max_size=4))
+def test_no_numbers_break_it(looks: list[list[tuple[float, float]]]) -> None:
+    """A target may say what it likes: the judge goes on, with numbers, and says a sentence."""
+    evidence, incident = Evidence(), begin(Count(1000, 3))
+    for i, counts in enumerate(looks):
+        pods = [Count(n, min(x, n)) for n, x in counts]
+        seen = replace(look(*pods, time=i * 10.0), new_pods=1, new_seen=1, new_series=1)
+        incident = watch(incident, seen.time, pods[1])
+        evidence = weigh(evidence, seen, ERRORS, before=Count(100, 0))
+        verdict = judge("errors", evidence, seen, ERRORS)
+        numbers = verdict.numbers
+        assert all(map(math.isfinite, (numbers.evidence, numbers.proof, numbers.spread, *evidence.logs, incident.rate)))
+        assert verdict.sentence
