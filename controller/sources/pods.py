@@ -1,7 +1,8 @@
 """The pods themselves as a source: their counters as they are now, exact, without any other system.
 
 All new pods are asked and ten old ones, always the same. A pod that cannot be read is left out for this time;
-only if none can be read is that the answer.
+only if none can be read is that the answer. What they show is read in threads and within limits of time: the lease
+has to be renewed meanwhile.
 """
 
 import asyncio
@@ -17,7 +18,7 @@ from yarl import URL
 
 from controller.sources import counting, web
 from controller.sources.counting import NoBucket, Unusable
-from controller.sources.exposition import Sample, samples
+from controller.sources.exposition import PATIENCE, Sample, samples
 from controller.sources.source import Check, Target
 from penstock.core.histogram import Spread
 from penstock.core.matchers import parsed, select
@@ -73,7 +74,7 @@ class Pods:
         """Each pod is scraped once for all checks."""
         now = time.time()
         pages = await self._pages({name for check in checks for name in _names(check)}, pods)
-        return tuple(_reading(check, pages, now) for check in checks)
+        return tuple([await asyncio.to_thread(_reading, check, pages, now) for check in checks])
 
     async def history(self, check: Check, pods: Sequence[Target], since: float, step: float) -> tuple[Reading, ...]:
         """Pods remember nothing."""
@@ -110,7 +111,8 @@ class Pods:
                     raise web.Trouble(f"HTTP {answer.status}")
                 if answer.kind not in (OPENMETRICS, "text/plain", "application/octet-stream"):
                     raise web.Trouble("an answer that is no metrics")
-                return Page(now, samples(answer.body, names, now, openmetrics=answer.kind == OPENMETRICS))
+                openmetrics = answer.kind == OPENMETRICS
+                return Page(now, await asyncio.to_thread(samples, answer.body, names, now, openmetrics=openmetrics))
             except (web.Trouble, Unusable) as trouble:
                 return Page(now, trouble=str(trouble))
 
@@ -130,9 +132,15 @@ def _names(check: Check) -> tuple[str, ...]:
 
 
 def _matching(page: Page, selector: Selector, suffix: str = "") -> list[tuple[counting.Labels, float]]:
-    """A pod's samples that a selector selects. Raises PatternError."""
+    """A pod's samples that a selector selects. Raises PatternError, Unusable."""
     name, matchers = selector.metric + suffix, parsed(selector.matchers)
-    return [(s.labels, s.value) for s in page.samples if s.name == name and select(matchers, s.labels)]
+    deadline, out = time.thread_time() + PATIENCE, []
+    for sample in page.samples:
+        if sample.name == name and select(matchers, sample.labels):
+            out.append((sample.labels, sample.value))
+        if time.thread_time() > deadline:
+            raise Unusable("series that take too long to compare")
+    return out
 
 
 def _reading(check: Check, pages: Mapping[str, Page], now: float) -> Reading:

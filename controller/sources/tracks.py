@@ -85,6 +85,15 @@ class Scrapes:
                 out[pod][place] = Moment(text, time, spacing / 2)
         return {pod: places for pod, places in out.items() if places}
 
+    def answering(self, until: float = math.inf, since: float = -math.inf) -> dict[str, float]:
+        """Where the samples are `up`: pods of which a place answered its last scrape, and when."""
+        out: dict[str, float] = {}
+        for pod, places in self.moments(until, since).items():
+            for place, moment in places.items():
+                if any(value == 1 for _, value in self.samples(pod, {place: moment})):
+                    out[pod] = max(moment.time, out.get(pod, 0.0))
+        return out
+
     def samples(self, pod: str, moments: Mapping[str, Moment]) -> list[tuple[Labels, float]]:
         """A pod's values at these moments."""
         out = []
