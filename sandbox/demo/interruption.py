@@ -30,8 +30,8 @@ LEASE = objects.lease(SYSTEM, "penstock-controller")
 FIRST_STEP = 2
 """The window to begin with: at the second step both versions already run."""
 
-PATIENCE = 120.0
-"""Seconds until a window opens, and until the native controller has filled it."""
+PATIENCE = 240.0
+"""Seconds until a window opens, for which the step before has to pass, and until it is filled."""
 
 
 @dataclass(frozen=True)

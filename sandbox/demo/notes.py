@@ -16,8 +16,8 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     if any(seen.spell for seen in outcomes):
         lines.append(
             f"The timer was not run. It stays {STAY:.0f} s at each step and then takes the release back if more than "
-            f"{LIMIT:.0%} of the new pods' requests in the last {WINDOW:.0f} s were bad. Its column takes the rates "
-            f"measured from the first Ready new pod to the decision to go on."
+            f"{LIMIT:.0%} of the new pods' requests in the last {WINDOW:.0f} s were bad. Its column takes the new pod to "
+            f"go on as it did in this run, at a share of bad requests that runs high: it was measured until a verdict."
         )
     lines += [line for seen in outcomes if seen.spell and (line := comparison(seen, seen.spell))]
     lines += [line for seen in outcomes if (line := death(seen))]

@@ -126,13 +126,11 @@ def outcome(told: Told, end: float, events: Sequence[Event], account: Account | 
 
 def spell(release: Release, measured: Measured, end: float, account: Account) -> Spell | None:
     """What its new pods did to requests until the decision, and after it."""
-    if measured.exposed is None or measured.decided is None or measured.decided <= measured.exposed:
+    begun, decided = measured.exposed, measured.decided
+    if begun is None or decided is None or decided <= begun:
         return None
-    before = account.of(release.version, measured.exposed, measured.decided)
-    after = account.of(release.version, measured.decided, end)
-    return Spell(
-        measured.decided - measured.exposed, before.requests, bad(before, release.fault), bad(after, release.fault)
-    )
+    tried, everything = account.of(release.version, begun, decided), account.of(release.version, begun, end)
+    return Spell(decided - begun, tried.requests, everything.requests, bad(everything, release.fault))
 
 
 def bad(answers: Answers, fault: Fault | None) -> int:

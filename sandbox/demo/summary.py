@@ -78,7 +78,7 @@ def cost(seen: Outcome) -> tuple[str, ...]:
         failed,
         by,
         decided,
-        bad(seen.spell.bad + seen.spell.later, seen.release.fault),
+        bad(seen.spell.bad, seen.release.fault),
         f"{computed.seconds:.0f} s, {bad(computed.bad, seen.release.fault)}",
     )
 
@@ -94,5 +94,5 @@ def bad(count: int, fault: Fault | None) -> str:
 def timer(seen: Outcome, spell: Spell) -> Timer:
     """What it would have done with the same release."""
     if seen.release.fault is Fault.CRASH:
-        return crashing(spell.bad + spell.later, seen.measured.crashes, seen.release.crash_after)
+        return crashing(spell.bad, seen.measured.crashes, seen.release.crash_after)
     return steady(spell, STEPS)

@@ -1,8 +1,11 @@
 """What a timer would have cost instead of the judge: worked out, not measured, from what was measured of one release.
 
 The rule is the one that most pipelines have: every step stays five minutes, then the last minute is looked at, and if
-more than 1 % of the new pods' requests were bad the release is taken back. No timer ran. What the release did from its
-first Ready pod to the decision is taken to go on at the same rate, with one pod for as long as the first step lasts.
+more than 1 % of the new pods' requests were bad the release is taken back. No timer ran. The new pod is taken to go on
+as it did: as many requests a second as until the decision, the same share of them bad as of all that it answered.
+
+That share runs high. It was measured until it was enough for a verdict, and who stops when the number is large has a
+large number; the answers between the verdict and the pod's end, which were not chosen so, make up for a part of it.
 
 A crash is no rate: the kubelet waits twice as long after each, so what counts is how many there are in five minutes.
 """
@@ -24,21 +27,25 @@ LONGEST_WAIT = 300.0
 
 @dataclass(frozen=True)
 class Spell:
-    """New pods from the first Ready one to the decision: what they answered, and how much of it was bad."""
+    """What the new pods answered, up to the decision and afterwards, until they had gone."""
 
     seconds: float
+    """From the first Ready pod to the decision."""
     requests: int
+    """In these seconds."""
+    answered: int
+    """In all, with those after the decision."""
     bad: int
-    later: int = 0
-    """Bad ones after the decision, until the last pod had gone."""
+    """Of all."""
 
     @property
     def share(self) -> float:
-        return self.bad / self.requests if self.requests else 0.0
+        return self.bad / self.answered if self.answered else 0.0
 
     def after(self, seconds: float) -> int:
         """Bad requests in all, had the decision come only then."""
-        return round(self.bad * seconds / self.seconds) + self.later
+        more = self.requests / self.seconds * (seconds - self.seconds)
+        return max(0, round(self.bad + self.share * more))
 
 
 @dataclass(frozen=True)

@@ -24,26 +24,28 @@ STOPPED = Measured(
 )
 DEATH = Interruption(open=True, step=3, sizes=frozenset({3}), renewed=False, seconds=10.1)
 
-good = Outcome(GOOD, STEPPED, 90.0, Requests(7200, {}), spell=Spell(75.0, 1500, 0))
+good = Outcome(GOOD, STEPPED, 90.0, Requests(7200, {}), spell=Spell(75.0, 1500, 1700, 0))
 errors = Outcome(
     ERRORS,
     replace(STOPPED, verdict="ErrorsRose: errors: new 5/110, old 0/1100"),
     30.0,
     Requests(2400, {"500": 7}),
-    spell=Spell(15.5, 110, 5, later=2),
+    spell=Spell(15.5, 110, 140, 7),
 )
 slow = Outcome(
     SLOW,
     replace(STOPPED, verdict="SlowRose: slow: new 12/230, old 10/2300", decided=137.0),
     45.0,
     Requests(3600, {}),
-    spell=Spell(32.0, 230, 12, later=2),
+    spell=Spell(32.0, 230, 280, 14),
 )
 crash = Outcome(
     CRASH,
     replace(STOPPED, crashes=2, verdict="Crashed: web-5d has crashed 2 times"),
     20.0,
     Requests(1600, {"refused": 9, "cut": 1}),
-    spell=Spell(15.5, 80, 9, later=1),
+    spell=Spell(15.5, 80, 80, 10),
 )
-interrupted = Outcome(INTERRUPTED, STEPPED, 100.0, Requests(8000, {}), interruption=DEATH, spell=Spell(75.0, 1500, 0))
+interrupted = Outcome(
+    INTERRUPTED, STEPPED, 100.0, Requests(8000, {}), interruption=DEATH, spell=Spell(75.0, 1500, 1700, 0)
+)

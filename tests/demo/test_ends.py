@@ -100,9 +100,11 @@ def test_failed_requests_count_for_a_release_until_the_next_begins() -> None:
 MEASURED = Measured((1,), ((1, 1),), 10, 11, 0, exposed=110.0, decided=130.0)
 
 
-@pytest.mark.parametrize(("fault", "bad"), [(Fault.ERRORS, (2, 1)), (Fault.SLOW, (20, 5)), (None, (2, 1))])
-def test_the_spell_of_a_release_is_its_pods_until_the_decision(fault: Fault | None, bad: tuple[int, int]) -> None:
-    """What comes after the decision is paid too, and would have been with any rule."""
+@pytest.mark.parametrize(("fault", "bad"), [(Fault.ERRORS, 3), (Fault.SLOW, 25), (None, 3)])
+def test_the_spell_of_a_release_is_what_its_pods_did_until_and_after_the_decision(
+    fault: Fault | None, bad: int
+) -> None:
+    """What comes after the decision is paid too, and was not chosen by it."""
     account = Account()
     for second in range(60):
         count = max(0, min(second, 35) - 10)
@@ -110,9 +112,7 @@ def test_the_spell_of_a_release_is_its_pods_until_the_decision(fault: Fault | No
     for at in (112.0, 129.0, 131.0):
         account.take(Failure(at, "500", "v3 fails on purpose", "v3"))
     release = Release("v3", "bad", "bad", fault)
-    until, later = bad
-    requests = 140 + 2
-    assert spell(release, MEASURED, 150.0, account) == Spell(20.0, requests, until, later)
+    assert spell(release, MEASURED, 150.0, account) == Spell(20.0, requests=142, answered=178, bad=bad)
 
 
 @pytest.mark.parametrize("measured", [replace(MEASURED, decided=None), replace(MEASURED, exposed=None, decided=None)])

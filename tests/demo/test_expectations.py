@@ -40,7 +40,7 @@ def test_a_release_as_it_should_be_breaks_nothing(outcome: Outcome) -> None:
             replace(good, measured=replace(STEPPED, verdict="SlowRose: slow: x")),
             "v2: blamed although it is good: SlowRose: slow: x",
         ),
-        (replace(errors, spell=Spell(15.5, 110, 0)), "v3: none of its answers was bad"),
+        (replace(errors, spell=Spell(15.5, 110, 140, 0)), "v3: none of its answers was bad"),
         (
             replace(errors, requests=Requests(2400, {"500": 22})),
             "v3: 22 requests failed (22 500), at most 21 may",
@@ -58,7 +58,7 @@ def test_a_release_as_it_should_be_breaks_nothing(outcome: Outcome) -> None:
             replace(errors, measured=replace(errors.measured, steps=(1, 3))),
             "v3: reached 1, 3 new pods, expected 1",
         ),
-        (replace(slow, spell=Spell(32.0, 230, 0)), "v4: none of its answers was bad"),
+        (replace(slow, spell=Spell(32.0, 230, 280, 0)), "v4: none of its answers was bad"),
         (
             replace(slow, measured=replace(STOPPED, verdict="ErrorsRose: errors: new 3/20")),
             "v4: taken back without blaming its slow tail: ErrorsRose: errors: new 3/20",

@@ -8,25 +8,25 @@ STEPS = (1, 3, 5)
 
 
 def test_a_rate_goes_on_until_the_timer_ends() -> None:
-    """5 bad ones in 20 s are 75 in 300 s; one more came while the pod was going, which it also would have then."""
-    assert steady(Spell(20.0, 150, 5, later=1), STEPS) == Timer(caught=True, seconds=300.0, bad=76)
+    """7.5 requests a second, 6 of 200 bad: in the 280 s that are missing another 2100 requests and 63 bad ones."""
+    assert steady(Spell(20.0, 150, 200, 6), STEPS) == Timer(caught=True, seconds=300.0, bad=69)
 
 
 def test_exactly_the_limit_is_not_beyond_it() -> None:
     """1 of 100 is 1 %: the rule lets it pass, and the next steps have three and five pods."""
-    assert steady(Spell(30.0, 300, 3), STEPS) == Timer(caught=False, seconds=900.0, bad=270)
-    assert steady(Spell(30.0, 299, 3), STEPS).caught
+    assert steady(Spell(30.0, 300, 300, 3), STEPS) == Timer(caught=False, seconds=900.0, bad=270)
+    assert steady(Spell(30.0, 299, 299, 3), STEPS).caught
 
 
 def test_a_release_without_a_bad_request_costs_nothing_either_way() -> None:
     """The good ones."""
-    assert steady(Spell(30.0, 300, 0), STEPS) == Timer(caught=False, seconds=900.0, bad=0)
-    assert steady(Spell(30.0, 0, 0), STEPS) == Timer(caught=False, seconds=900.0, bad=0)
+    assert steady(Spell(30.0, 300, 320, 0), STEPS) == Timer(caught=False, seconds=900.0, bad=0)
+    assert steady(Spell(30.0, 0, 0, 0), STEPS) == Timer(caught=False, seconds=900.0, bad=0)
 
 
 def test_a_decision_later_than_the_timer_is_shown_as_such() -> None:
     """Were the judge slower, the table would have to say so."""
-    assert steady(Spell(600.0, 6000, 120), STEPS).bad == 60
+    assert steady(Spell(600.0, 6000, 6000, 120), STEPS).bad == 60
 
 
 @pytest.mark.parametrize(
