@@ -16,8 +16,9 @@ def notes(outcomes: Sequence[Outcome]) -> list[str]:
     if any(seen.spell for seen in outcomes):
         lines.append(
             f"The timer was not run. It stays {STAY:.0f} s at each step and then takes the release back if more than "
-            f"{LIMIT:.0%} of the new pods' requests in the last {WINDOW:.0f} s were bad. Its column takes the new pod to "
-            f"go on as it did in this run, at a share of bad requests that runs high: it was measured until a verdict."
+            f"{LIMIT:.0%} of the new pods' requests in the last {WINDOW:.0f} s were bad. Its column takes the new pod "
+            f"to go on as it did in this run, at a share of bad requests that runs high: it was measured until a "
+            f"verdict."
         )
     lines += [line for seen in outcomes if seen.spell and (line := comparison(seen, seen.spell))]
     lines += [line for seen in outcomes if (line := death(seen))]
