@@ -49,7 +49,7 @@ class Founder(Component):
         if processes.running(directory, self.name) is not None:
             return
         with ExitStack() as open_files:
-            command, fds = list(self.command), []
+            command, fds = list(self.command), list[int]()
             for port in self.listens:
                 outside = open_files.enter_context(listen(port)).fileno()
                 command, fds = [*command, str(outside), str(port)], [*fds, outside]

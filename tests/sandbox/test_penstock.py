@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
-from sandbox import gated
+from sandbox import gated, packages
 from sandbox.api import Api
 from sandbox.cluster import Sandbox
 from sandbox.spec import Spec
@@ -190,3 +190,25 @@ def test_two_real_nodes_and_a_simulated_one_form_one_cluster(real_pods: None, tm
         assert all(gated.gated(api) for _ in range(5))
     finally:
         sandbox.down()
+
+
+@pytest.mark.cluster
+def test_a_local_controller_is_told_of_the_sandboxes_prometheus(tmp_path: Path) -> None:
+    """And both are processes like the others: seen by status, ended by down."""
+    if packages.missing(packages.MONITORING):
+        pytest.skip("needs the Debian package prometheus")
+    sandbox = Sandbox(tmp_path / "sandbox")
+    sandbox.up(Spec(0, 1, prometheus=True))
+    try:
+        arguments = Path(f"/proc/{sandbox.pid('controller')}/cmdline").read_text().split("\0")
+        listed = command(sandbox.directory, "status")
+        url = (sandbox.directory / "run" / "prometheus.url").read_text()
+    finally:
+        sandbox.down()
+
+    assert f"--configuration={sandbox.files.configuration / 'penstock.yaml'}" in arguments
+    assert listed.returncode == 0
+    assert {"prometheus", "prometheus-discovery"} <= {line.split()[0] for line in listed.stdout.splitlines()}
+    assert url.startswith("http://127.0.0.1:")
+    assert sorted(os.listdir(sandbox.directory)) == [".lock", "run"]
+    assert not [name for name in os.listdir(sandbox.directory / "run") if not name.endswith(".log")]
