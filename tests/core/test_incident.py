@@ -31,6 +31,8 @@ def test_what_is_remembered_of_an_incident() -> None:
     """The whole of it: when, and how bad it was when it was noticed last."""
     incident = watch(watch(begin(BEFORE), 10.0, GOOD), 20.0, BAD)
     assert incident == Incident(BEFORE, begin(BEFORE).limit, since=20.0, rate=0.1)
+    worse = watch(incident, 30.0, Count(450, 90))
+    assert (worse.since, worse.rate) == (20.0, 0.2)
     ended = watch(watch(incident, 30.0, GOOD), 40.0, GOOD)
     assert (ended.since, ended.ended) == (20.0, 30.0)
     over = watch(ended, 30.0 + AFTERMATH, GOOD)

@@ -87,6 +87,7 @@ def test_an_old_number_does_not_pass() -> None:
 
 def test_an_incident_leaves_no_breaches_behind() -> None:
     """What all pods suffer is not held against the release, nor carried out of it."""
-    assert said(*[HIGH] * 10, calm=False).state is State.WAITING
+    verdict = said(*[HIGH] * 10, calm=False)
+    assert (verdict.state, verdict.numbers.evidence) == (State.WAITING, 0)
     breaches = breach(Breaches(2, 10.0, HIGH), Scalar(20.0, None), LIMIT, calm=False)
     assert breaches.row == 0
