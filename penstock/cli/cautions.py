@@ -94,14 +94,6 @@ def _steps_dropped(f: Forecast) -> list[str]:
     return [str(step) for step in f.plan.steps if str(step) not in kept]
 
 
-def _unknown_approvals(f: Forecast) -> str | None:
-    steps = [str(step) for step in f.plan.steps]
-    unknown = [name for name in f.plan.approve if name not in steps and name not in ("never", "each", "last")]
-    if not unknown:
-        return None
-    return f"{keys.APPROVE} names {listed(unknown)}, which is no step of {', '.join(steps)}: nobody is asked there"
-
-
 def _approvals_dropped(f: Forecast) -> str | None:
     dropped = [name for name in f.plan.approve if name in _steps_dropped(f)]
     if not f.gated or not dropped:
@@ -132,7 +124,6 @@ CAUTIONS: tuple[Question, ...] = (
     _no_replicas,
     _not_stepped,
     _dropped,
-    _unknown_approvals,
     _approvals_dropped,
     _checks_off,
     _limits,

@@ -27,7 +27,7 @@ def render(f: Forecast) -> RenderableType:
     """The whole forecast of one Deployment."""
     parts: list[RenderableType] = [plain(_size(f)), plain(headline(f))]
     if f.stages:
-        parts += [Text(), _steps(f), Text(), plain(f"The first you read of it: {f.first}")]
+        parts += [Text(), _steps(f), Text(), plain(f"It begins with: {f.first}")]
     parts += [plain(f"Warning: {sentence}", "yellow") for sentence in cautions(f)]
     body = Group(*parts, Text(), *_changes(f))
     return Group(plain(f"Deployment {f.namespace}/{f.name}", "bold"), Padding(body, (0, 0, 1, 2)))

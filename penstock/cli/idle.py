@@ -13,7 +13,7 @@ from penstock.cli.manifest import defaulted
 from penstock.cli.reading import Sight, Told
 from penstock.core import keys
 from penstock.core.decide import decide
-from penstock.core.gate import at_rest, replicas_of
+from penstock.core.gate import at_rest, replicas_of, way_back
 from penstock.core.units import AnnotationError
 
 
@@ -29,6 +29,8 @@ class Idle:
     warnings: tuple[str, ...]
     now: float
     events: tuple[Told, ...] = ()
+    way_back: float = 0.0
+    """Until when the former version may come back at once; 0 or over where it would be stepped."""
 
     def json(self) -> dict[str, Any]:
         """For scripts; `rollout` is null."""
@@ -39,6 +41,7 @@ class Idle:
             "optedIn": self.opted_in,
             "state": self.state,
             "summary": self.summary,
+            "fastRollbackUntil": self.way_back if self.way_back > self.now else None,
             "warnings": list(self.warnings),
         }
 
@@ -54,7 +57,8 @@ def idle(sight: Sight) -> Idle:
         warnings = (f"annotation {error}; until it is corrected no rollout advances",)
     if sight.silent:
         warnings = (*warnings, sight.silent)
-    return Idle(d.namespace, d.name, opted_in, _state(sight), summary, warnings, sight.seen.now, sight.events)
+    until = way_back(sight.obj)[1] if opted_in is not False else 0.0
+    return Idle(d.namespace, d.name, opted_in, _state(sight), summary, warnings, sight.seen.now, sight.events, until)
 
 
 def _state(sight: Sight) -> str:

@@ -10,8 +10,10 @@ from collections.abc import Callable
 from typing import Any
 
 from penstock.core.fields import DEFAULT_DEADLINE, DEFAULT_SHARE, ROLLING, Fields
+from penstock.core.keys import USER_ANNOTATIONS
 from penstock.core.patch import Path, value_at
-from penstock.core.units import quoted
+from penstock.core.plan import check
+from penstock.core.units import AnnotationError, quoted
 
 Object = dict[str, Any]
 
@@ -79,10 +81,22 @@ def _present(obj: Object, path: Path) -> bool:
 def _not_text(obj: Object, kind: str) -> list[str]:
     pairs = (value_at(obj, ("metadata", kind)) or {}).items()
     return [
-        f"{kind.removesuffix('s')} {key}: {quoted(str(value))} is not text; put it in quotes"
-        for key, value in pairs
-        if not isinstance(value, str)
+        f"{kind.removesuffix('s')} {key}: {_untext(kind, key, value)}" for key, value in pairs if type(value) is not str
     ]
+
+
+def _untext(kind: str, key: Any, value: Any) -> str:
+    """YAML takes an unquoted yes for the truth; where a word was meant, the allowed ones are told."""
+    if not isinstance(value, bool):
+        return f"{quoted(str(value))} is not text; put it in quotes"
+    text = f"an unquoted {'yes, on or true' if value else 'no, off or false'} is not text; put it in quotes"
+    if kind == "labels" or key not in USER_ANNOTATIONS:
+        return text
+    try:
+        check(key, "yes" if value else "no")
+    except AnnotationError as error:
+        return f"{text}; {error.problem}; example: {error.example}"
+    return text
 
 
 def _bad_keys(value: Any, path: Path = ()) -> list[str]:

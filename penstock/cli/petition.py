@@ -16,10 +16,12 @@ from penstock.cli.text import counted
 from penstock.core import keys, patch
 from penstock.core.decide import decide, situation
 from penstock.core.guard import active
+from penstock.core.plan import request
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
+from penstock.core.units import AnnotationError
 
 ANNOTATIONS = ("metadata", "annotations")
 
@@ -93,6 +95,18 @@ def objection(asked: Petition) -> str:
     notes = {**d.annotations, keys.REQUEST: asked.text}
     answer = decide(replace(asked.sight.seen, deployment=replace(d, annotations=notes)))
     return answer.message.removeprefix(IGNORED) if answer.reason is Reason.REQUEST_IGNORED else ""
+
+
+def standing(asked: Petition) -> list[str]:
+    """What is said where another request is still unanswered: there is room for one."""
+    text = asked.sight.seen.deployment.annotations.get(keys.REQUEST, asked.text)
+    if text == asked.text:
+        return []
+    try:
+        before = request(text)
+    except AnnotationError:
+        return ["this replaces a request that nobody can read"]
+    return [f"this replaces a request that nobody has taken up yet: {before.do}, step {before.step}"]
 
 
 def question(asked: Petition) -> str:

@@ -39,12 +39,17 @@ def plan(files: tuple[str, ...], output: str) -> None:
     from penstock.cli.manifests import read
 
     documents = [document for file in files for document in read(file)]
+    if not documents:
+        from penstock.cli.errors import Refusal
+
+        named = ", ".join("standard input" if file == "-" else file for file in files)
+        raise Refusal(f"{named}: empty, no object to plan")
     planned = planned_for(documents, settings().namespace or "default")
     PRINTERS[output](planned)
-    for note in planned.notes:
-        click.echo(f"Note: {note}", err=True)
     for error in planned.errors:
         click.echo(f"Error: {error['where']}: {error['message']}", err=True)
+    for note in planned.notes:
+        click.echo(f"Note: {note}", err=True)
     if planned.errors:
         raise SystemExit(1)
 
@@ -58,12 +63,16 @@ def planned_for(documents: "list[Document]", namespace: str) -> Planned:
             wrong = list(_wrong(document))
             planned.errors += wrong
             namespaces[document.name] = None if wrong else document.obj
+    places: dict[tuple[str, str], str] = {}
     for document in documents:
         if document.is_deployment:
+            first = places.setdefault((document.namespace or namespace, document.name), document.where)
+            if first != document.where:
+                planned.notes.append(f"{document.where}: the same as {first}; the last one applied counts")
             _plan(document, namespace, namespaces, planned)
         elif not document.is_namespace:
             planned.notes.append(f"{document.where}: passed over, only apps/v1 Deployments are stepped")
-    if not planned.forecasts and not planned.errors:
+    if not places and not planned.errors:
         planned.notes.append("no Deployment found, there is nothing to plan")
     return planned
 
@@ -71,6 +80,7 @@ def planned_for(documents: "list[Document]", namespace: str) -> Planned:
 def _plan(document: "Document", namespace: str, namespaces: Mapping[str, Any], planned: Planned) -> None:
     from penstock.cli.forecast import forecast
     from penstock.cli.manifest import defaulted
+    from penstock.core.units import AnnotationError
 
     wrong = list(_wrong(document))
     planned.errors += wrong
@@ -81,7 +91,13 @@ def _plan(document: "Document", namespace: str, namespaces: Mapping[str, Any], p
     if home in namespaces and namespaces[home] is None:
         planned.notes.append(f"{document.where}: not planned, its Namespace has errors")
         return
-    planned.forecasts.append((document, forecast(manifest, namespaces.get(home))))
+    try:
+        planned.forecasts.append((document, forecast(manifest, namespaces.get(home))))
+    except AnnotationError as error:  # each value is good, and they do not go together
+        if home in namespaces:
+            planned.errors.append(_error(document, f"annotation {error}"))
+        else:
+            planned.notes.append(f"{document.where}: not planned, its Namespace is not known here: annotation {error}")
 
 
 def _wrong(document: "Document") -> Iterator[dict[str, str]]:
@@ -89,14 +105,18 @@ def _wrong(document: "Document") -> Iterator[dict[str, str]]:
     from penstock.cli.manifest import faults
     from penstock.core.review import problems
 
-    for message in faults(document.obj) or problems(document.obj, None):
-        yield {
-            "file": document.file,
-            "document": document.position,
-            "object": document.title,
-            "where": document.where,
-            "message": message,
-        }
+    for message in faults(document.obj) or problems(document.obj, None, document.kind):
+        yield _error(document, message)
+
+
+def _error(document: "Document", message: str) -> dict[str, str]:
+    return {
+        "file": document.file,
+        "document": document.position,
+        "object": document.title,
+        "where": document.where,
+        "message": message,
+    }
 
 
 def print_table(planned: Planned) -> None:

@@ -16,7 +16,9 @@ from penstock.core import keys
 from penstock.core.decide import decide, situation
 from penstock.core.decision import Decision
 from penstock.core.guard import record_of
+from penstock.core.judging import MISSING
 from penstock.core.observation import Pod
+from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
@@ -38,8 +40,8 @@ WHERE: Mapping[Phase, str] = {
 
 
 def where(phase: Phase, step: int, steps: int) -> str:
-    """`at step 2 of 3`."""
-    return WHERE[phase].format(step=max(1, step), steps=steps)
+    """`at step 2 of 3`; without their number where there are none, as with no pods wanted."""
+    return WHERE[phase].format(step=max(1, step), steps=steps).removesuffix(" of 0")
 
 
 @dataclass(frozen=True)
@@ -106,6 +108,7 @@ def progress(sight: Sight) -> Progress | None:
     s = situation(seen, record)
     ahead, exposure = outlook(s), s.exposure(record.step) if record.step else None
     reason, text = _said(sight, record, decision)
+    timed = sight.namespace is not None and not sight.silent  # where nobody is at work, nothing ends by itself
     message, checks = gauges(text, [check.name for check in s.plan.checks])
     return Progress(
         namespace=seen.deployment.namespace,
@@ -124,8 +127,8 @@ def progress(sight: Sight) -> Progress | None:
         changes=changes(s.stable.spec, declared(s)) if s.stable else (),
         revisions=(s.stable.revision if s.stable else record.revision, s.new.revision if s.new else ""),
         started=record.started,
-        earliest=ahead.earliest if sight.namespace else None,
-        latest=ahead.latest if sight.namespace else None,
+        earliest=ahead.earliest if timed else None,
+        latest=ahead.latest if timed else None,
         reason=reason,
         message=message,
         checks=checks,
@@ -137,10 +140,19 @@ def progress(sight: Sight) -> Progress | None:
 
 
 def _said(sight: Sight, record: Record, decision: Decision) -> tuple[str, str]:
+    """What stands, not what would be done next: that is `next`, and where nobody is at work it is not done."""
     said = sight.condition
-    if record.step == 0 and not record.failed:
-        said = None  # of a rollout that has just begun nothing was said yet, it is the former one's condition
-    return (said.reason, said.message) if said else (decision.reason, decision.text)
+    begun = record.step > 0 or record.failed or (said and said.reason in MISSING.values())
+    if said and begun:
+        return said.reason, said.message
+    if decision.write is None and decision.shown:
+        return decision.reason, decision.text
+    # of a rollout that has just begun nothing was said yet, the condition is the former one's
+    if record.phase is Phase.RETREATING and not record.failed:
+        return Reason.SUPERSEDED, "a newer version was declared; pods of the superseded one go first"
+    if record.phase is Phase.PENDING:
+        return Reason.GATED, "the new version is admitted and held, nothing of it runs yet"
+    return decision.reason, decision.text
 
 
 def _warnings(sight: Sight) -> Iterator[str]:

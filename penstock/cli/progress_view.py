@@ -99,12 +99,14 @@ def _gauge(gauge: Gauge) -> RenderableType:
 
 
 def _of(pods: Pods, replicas: int) -> str:
-    return f"{_counts(pods)} of {counted(replicas, 'pod')}"
+    unready = f", {pods.unready} not Ready" if pods.unready else ""
+    return f"{pods.total} of {counted(replicas, 'pod')}{unready}"
 
 
 def _versions(p: Progress) -> str:
     old, new = p.revisions
     absent = "not running yet" if p.phase is Phase.PENDING else "not running"
+    absent = absent if p.replicas else "no pods are wanted now"
     revisions = f"revision {old or '?'} → {new or absent}"
     return f"{revisions}; {', '.join(p.changes) or 'same pod template'}"
 
@@ -149,6 +151,8 @@ def _idle(view: Idle) -> RenderableType:
     grid.add_row("scope", plain(opted))
     if view.summary:
         grid.add_row("change", plain(view.summary))
+    if view.way_back > view.now:
+        grid.add_row("back", plain(f"to the former version at once until {clock(view.way_back)} (fast-rollback)"))
     _add_warnings(grid, view.warnings)
     _add_events(grid, view.events, view.now)
     return Group(plain(f"{view.namespace}/{view.name}: {view.state}", "bold"), grid)

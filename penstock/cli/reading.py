@@ -74,6 +74,7 @@ async def workload(client: Client, namespace: str, name: str) -> Sight:
     try:
         obj = await client.get(objects.deployment(namespace, name))
     except NotFound:
+        await must_exist(client, namespace)
         raise Refusal(f"there is no Deployment {name} in namespace {namespace}", "name another one by -n") from None
     selector = objects.selector(obj)
     replicasets, pods, home, events, silent = await asyncio.gather(
@@ -122,6 +123,14 @@ async def home_of(client: Client, namespace: str) -> Object | None:
         return await client.get(objects.namespace(namespace))
     except Denied:
         return None
+
+
+async def must_exist(client: Client, namespace: str) -> None:
+    """Refusal where there is no such namespace: a typing error in its name is no empty list."""
+    try:
+        await home_of(client, namespace)
+    except NotFound:
+        raise Refusal(f"there is no namespace {namespace}", "they are listed by: kubectl get namespaces") from None
 
 
 async def told(client: Client, obj: Object) -> tuple[Told, ...]:

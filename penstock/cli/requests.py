@@ -28,6 +28,15 @@ TRIES = 3
 MANAGER = "penstock-cli"
 """Not the controller's own name: fields under that one are given back to their former owners."""
 
+RELEASE = "to all pods at once, not judged, without a controller: penstock release {}; "
+WITHOUT = {
+    "approve": RELEASE,
+    "abort": "back without a controller: penstock undo {}, or apply the former version; ",
+    "retry": RELEASE,
+    "skip-to": RELEASE,
+}
+"""The way on where no controller answers."""
+
 DONE = {
     "approve": "approved",
     "abort": "the release is being taken back",
@@ -87,7 +96,7 @@ def skip_to(deployment: str, step: str, yes: bool, no_wait: bool) -> None:
 
 def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) -> None:
     """The whole conversation; between the look and the write stands the person."""
-    from penstock.cli.petition import petition, question
+    from penstock.cli.petition import petition, question, standing
     from penstock.cli.reading import workload
     from penstock.cli.status import named
 
@@ -97,6 +106,8 @@ def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) ->
         return petition(await workload(client, namespace, name), do, target)
 
     asked = run(look)
+    for note in standing(asked):
+        click.echo(f"Note: {note}", err=True)
     if not yes:
         confirm(question(asked))
 
@@ -111,7 +122,9 @@ def confirm(question: str) -> None:
     """On a terminal a person is asked; elsewhere nobody could answer."""
     if not sys.stdin.isatty():
         raise Refusal("nobody can be asked here, this is no terminal", "add --yes")
-    click.confirm(question, abort=True)
+    if not click.confirm(question):
+        click.echo("nothing was changed", err=True)
+        raise click.exceptions.Exit(1)
 
 
 async def write(client: "Client", asked: "Petition") -> "Petition":
@@ -145,6 +158,7 @@ async def answer(client: "Client", asked: "Petition") -> str:
     from penstock.core.decide import situation
     from penstock.core.guard import record_of
     from penstock.core.reasons import Reason
+    from penstock.core.units import clock
 
     sight = await taken(client, asked)
     record, d = record_of(sight.obj), sight.seen.deployment
@@ -152,8 +166,12 @@ async def answer(client: "Client", asked: "Petition") -> str:
         ignored = [e.message for e in await told(client, sight.obj) if e.reason == Reason.REQUEST_IGNORED]
         why = ignored[0] if ignored else "the rollout has moved on meanwhile"
         raise Refusal(why, f"where it stands: penstock status {d.name} -n {d.namespace}")
-    follows = outlook(situation(sight.seen, record)).sentence if record else "the rollout is over"
-    return f"{DONE[asked.do]}; next: {follows}"
+    if record is None:
+        return f"{DONE[asked.do]}; next: the rollout is over"
+    ahead = outlook(situation(sight.seen, record))
+    early = asked.do == "approve" and ahead.earliest is not None and sight.seen.now < ahead.earliest
+    still = f"; still judged until {clock(ahead.earliest)}" if early and ahead.earliest else ""
+    return f"{DONE[asked.do]}{still}; next: {ahead.sentence}"
 
 
 async def taken(client: "Client", asked: "Petition") -> "Sight":
@@ -174,5 +192,6 @@ async def taken(client: "Client", asked: "Petition") -> "Sight":
     raise Refusal(
         f"asked, but nobody has taken it up within {PATIENCE:.0f} s{f': {sight.silent}' if sight.silent else ''}; "
         "the request stands and is answered when a controller runs",
-        "look at it: kubectl get deployments,pods -n penstock-system",
+        f"{WITHOUT[asked.do].format(f'{d.name} -n {d.namespace}')}look at the controller: "
+        "kubectl get deployments,pods -n penstock-system",
     )

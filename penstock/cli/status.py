@@ -66,13 +66,15 @@ def view(sight: "Sight") -> "View":
 async def active(client: "Client", namespace: str) -> "Overview":
     """All active rollouts of a namespace, or (empty) of all."""
     from penstock.cli.overview import overview
-    from penstock.cli.reading import home_of, silence
+    from penstock.cli.reading import home_of, must_exist, silence
     from penstock.core import keys
     from penstock.kube import objects
 
     listed = await client.get(objects.deployments(namespace or None), labelSelector=keys.ROLLOUT)
     places = {objects.namespace_of(item) for item in listed["items"]}
     homes = {place: await home_of(client, place) for place in sorted(places)}
+    if namespace and not listed["items"]:
+        await must_exist(client, namespace)
     warning = await silence(client, namespace) if listed["items"] else ""
     return overview(namespace, listed["items"], homes, time.time(), warning)
 

@@ -19,7 +19,7 @@ from penstock.cli.console import console, draws, emit
 from penstock.cli.errors import Refusal
 from penstock.cli.overview import overview
 from penstock.cli.progress_view import View, lines, screen, stamped
-from penstock.cli.reading import Sight, home_of, sight, silence, told, workload
+from penstock.cli.reading import Sight, home_of, must_exist, sight, silence, told, workload
 from penstock.cli.session import run
 from penstock.cli.status import named, view
 from penstock.core import keys
@@ -170,6 +170,8 @@ def _sight(obj: Object, replicasets: Reflector, pods: Reflector, around: Around)
 async def _follow_all(client: Client, namespace: str, show: Show) -> None:
     path, changed = objects.deployments(namespace or None), asyncio.Event()
     await client.get(path, labelSelector=keys.ROLLOUT, limit=1)  # a refusal is told at once; a reflector tries for ever
+    if namespace:
+        await must_exist(client, namespace)
     reflector = Reflector(client, path, {"labelSelector": keys.ROLLOUT}, _mark(changed))
     around = Around(client, namespace)
     async with _running(reflector.run(), around.keep()):

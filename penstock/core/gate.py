@@ -25,13 +25,19 @@ def previous(template: str, until: float) -> str:
     return json.dumps({"template": template, "until": round(until)}, separators=(",", ":"))
 
 
-def returns_fast(obj: Object, template: str, now: float) -> bool:
-    """Whether `template` is the one that was left less than fast-rollback ago."""
+def way_back(obj: Object) -> tuple[str, float]:
+    """The former template that may come back un-gated, and until when; nothing where none may."""
     try:
         value = json.loads(annotation(obj, keys.PREVIOUS) or "{}")
-        return bool(value.get("template") == template and now < float(value["until"]))
+        return str(value["template"]), float(value["until"])
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, OverflowError):
-        return False
+        return "", 0.0
+
+
+def returns_fast(obj: Object, template: str, now: float) -> bool:
+    """Whether `template` is the one that was left less than fast-rollback ago."""
+    former, until = way_back(obj)
+    return former == template and now < until
 
 
 def at_rest(old: Object) -> bool:

@@ -129,6 +129,17 @@ def approve(text: str) -> tuple[str, ...]:
     return tuple(out)
 
 
+def fast_rollback(text: str) -> float:
+    """A duration; `0s` switches it off."""
+    return 0.0 if text == "0s" else duration(text, '"1h", or "0s" for never')
+
+
+def unknown_approvals(chosen: tuple[Step, ...], wanted: tuple[str, ...]) -> list[str]:
+    """Steps that wait for a person and are none."""
+    known = {"never", "each", "last", *map(str, chosen)}
+    return [name for name in wanted if name not in known]
+
+
 def request(text: str) -> Request:
     """`{"do": "approve", "rollout": "3f2a9c1e", "step": 1}`."""
     example = '{"do": "approve", "rollout": "3f2a9c1e", "step": 1}'
@@ -165,7 +176,7 @@ PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
     keys.ON_FAILURE: ("on_failure", _one_of("rollback", "pause")),
     keys.ON_INCONCLUSIVE: ("on_inconclusive", _one_of("hold", "advance", "rollback")),
     keys.SOURCE: ("source", _one_of("auto", "prometheus", "pods", "none")),
-    keys.FAST_ROLLBACK: ("fast_rollback", lambda text: duration(text, '"1h"')),
+    keys.FAST_ROLLBACK: ("fast_rollback", fast_rollback),
     keys.ERRORS: ("errors", queries.errors),
     keys.SLOW: ("slow", queries.slow),
     keys.REQUEST: ("request", request),
@@ -212,4 +223,12 @@ def plan(*sources: Mapping[str, str]) -> Plan:
             checks.append(Check(key.removeprefix(keys.PREFIX), parser(key)(merged[key].strip())))
         else:
             values[field] = parser(key)(merged[key].strip())
-    return Plan(**values, checks=() if values.get("source") == "none" else tuple(checks))
+    made = Plan(**values, checks=() if values.get("source") == "none" else tuple(checks))
+    unknown = unknown_approvals(made.steps, made.approve)
+    if unknown:  # nobody would be asked there, who was to be asked
+        known = ", ".join(map(str, made.steps))
+        column = merged[keys.APPROVE].find(unknown[0]) + 1
+        raise AnnotationError(
+            f"{unknown[0]} is not one of the steps {known}", f'"{made.steps[-1]}"', column, keys.APPROVE
+        )
+    return made

@@ -18,5 +18,6 @@ def failed_version(record: Record, template: str, replicas: int, place: str) -> 
     pods = "the only pod" if replicas == 1 else f"all {replicas} pods"
     return (
         f"this puts {what} on {pods} at once ({record.failed}); back to the former one: "
-        f"kubectl rollout undo deployment {place}. To end a rollout on the former version: penstock undo, or apply that version"
+        f"kubectl rollout undo deployment {place}. To end a rollout on the former version: penstock undo, or apply "
+        "that version"
     )

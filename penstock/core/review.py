@@ -34,7 +34,7 @@ def review(request: Request, *, strict: bool = False) -> Review:
     new, old = request.object, request.old
     if new is None or request.username == keys.CONTROLLER:
         return ALLOWED
-    found = problems(new, old)
+    found = problems(new, old, request.kind)
     if found:
         return Review(False, "; ".join(found), reason="BadAnnotation")
     if strict and _escaped(request):
@@ -43,9 +43,9 @@ def review(request: Request, *, strict: bool = False) -> Review:
     return ALLOWED
 
 
-def problems(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+def problems(new: Mapping[str, Any], old: Mapping[str, Any] | None, kind: str = "Deployment") -> list[str]:
     """What is wrong with the labels and annotations that a write changes, one sentence each."""
-    return [*_bad_annotations(new, old), *_bad_labels(new, old), *_bad_approvals(new, old)]
+    return [*_bad_annotations(new, old, kind), *_bad_labels(new, old), *_bad_approvals(new, old)]
 
 
 def fence(request: Request) -> Review:
@@ -69,16 +69,26 @@ def _changed(new: Mapping[str, Any], old: Mapping[str, Any] | None, kind: str) -
     return {k: v for k, v in values.items() if k.startswith(keys.PREFIX) and before.get(k) != v}
 
 
-def _bad_annotations(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
+def _bad_annotations(new: Mapping[str, Any], old: Mapping[str, Any] | None, kind: str) -> list[str]:
     found = []
     for key, value in sorted(_changed(new, old, "annotations").items()):
-        if key in (keys.RECORD, keys.PREVIOUS, keys.DECLARED):
-            continue
-        try:
-            plan.check(key, value)
-        except AnnotationError as error:
-            found.append(f"annotation {error}")
+        if key == keys.ENABLED:
+            found.append(f'annotation {key}: this is a label; write it under metadata.labels: {key}: "true"')
+        elif kind == "Namespace" and key in keys.OUR_ANNOTATIONS:
+            found.append(
+                f"annotation {key}: it belongs to the rollout of one Deployment; a Namespace has none: remove it"
+            )
+        elif key not in (keys.RECORD, keys.PREVIOUS, keys.DECLARED):
+            found += _bad_annotation(key, value)
     return found
+
+
+def _bad_annotation(key: str, value: str) -> list[str]:
+    try:
+        plan.check(key, value)
+    except AnnotationError as error:
+        return [f"annotation {error}"]
+    return []
 
 
 def _bad_labels(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> list[str]:
@@ -97,13 +107,13 @@ def _bad_approvals(new: Mapping[str, Any], old: Mapping[str, Any] | None) -> lis
     if None in texts or texts == [annotation(old, key) for key in (keys.APPROVE, keys.STEPS)]:
         return []
     try:
-        wanted, steps = plan.approve(texts[0] or ""), [str(s) for s in plan.steps(texts[1] or "")]
+        wanted, steps = plan.approve((texts[0] or "").strip()), plan.steps((texts[1] or "").strip())
     except AnnotationError:
         return []  # said already
-    missing = [w for w in wanted if w not in steps and w not in ("never", "each", "last")]
+    missing, known = plan.unknown_approvals(steps, wanted), ", ".join(map(str, steps))
     if not missing:
         return []
-    return [f"annotation {keys.APPROVE}: {missing[0]} is not one of the steps {', '.join(steps)}; example: {steps[-1]}"]
+    return [f"annotation {keys.APPROVE}: {missing[0]} is not one of the steps {known}; example: {steps[-1]}"]
 
 
 def _escaped(request: Request) -> bool:

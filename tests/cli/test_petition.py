@@ -2,10 +2,13 @@
 
 import json
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from penstock.cli.errors import Refusal
-from penstock.cli.petition import done, petition, question, taken_up
+from penstock.cli.petition import done, petition, question, standing, taken_up
+from penstock.cli.requests import confirm
 from penstock.core import keys
 from penstock.core.decide import decide
 from penstock.core.reasons import Reason
@@ -85,6 +88,38 @@ def test_what_the_controller_would_ignore_is_refused_at_once(do: str, target: st
         petition(held(2).sight(), do, target)
     assert refused.value.message.startswith(message)
     assert refused.value.hint
+
+
+def test_a_yes_where_nobody_asks_is_refused() -> None:
+    """As `kubectl rollout resume` answers; it would change nothing that anybody could see."""
+    with pytest.raises(Refusal, match="nothing waits for an approval; this is step 2 of rollout"):
+        petition(held(2).sight(), "approve")
+
+
+def test_a_request_that_stands_unanswered_is_said_to_be_replaced() -> None:
+    """There is room for one: with no controller alive an abort would silently take an approval's place."""
+    play = held(approve="each")
+    assert standing(petition(play.sight(), "approve")) == []
+    write(play, "approve")
+    assert standing(petition(play.sight(), "approve")) == []
+    assert standing(petition(play.sight(), "abort")) == [
+        "this replaces a request that nobody has taken up yet: approve, step 1"
+    ]
+    play.cluster.server.user(lambda obj: obj["metadata"]["annotations"].update({keys.REQUEST: "?"}))
+    assert standing(petition(play.sight(), "abort")) == ["this replaces a request that nobody can read"]
+
+
+def test_no_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`Aborted!` after a no to `abort` would read as its opposite."""
+
+    @click.command()
+    def asks() -> None:
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+        confirm("Take back shop/web?")
+
+    result = CliRunner().invoke(asks, input="n\n")
+    assert (result.exit_code, result.stderr) == (1, "nothing was changed\n")
+    assert CliRunner().invoke(asks, input="y\n").exit_code == 0
 
 
 def test_a_second_abort_is_refused() -> None:

@@ -147,9 +147,9 @@ def test_a_mistake_in_the_namespace_is_told_once_and_nothing_is_guessed() -> Non
     result = plan("-f", "-", stdin=f"{NAMESPACE.replace('2, 50%', 'half')}---\n{DEPLOYMENT}")
     assert (result.exit_code, result.stdout) == (1, "")
     assert result.stderr.splitlines() == [
-        "Note: standard input, document 2, Deployment shop/web: not planned, its Namespace has errors",
         'Error: standard input, document 1, Namespace shop: annotation penstock.dev/steps, column 1: "half" is neither '
         'a number of pods nor a percentage from 1% to 100%; example: "1, 25%, 50%"',
+        "Note: standard input, document 2, Deployment shop/web: not planned, its Namespace has errors",
     ]
 
 
@@ -181,7 +181,21 @@ def test_a_mistake_in_the_namespace_is_told_once_and_nothing_is_guessed() -> Non
         ),
         (
             ("  namespace: shop", "  labels: {penstock.dev/enabled: true}"),
-            'label penstock.dev/enabled: "True" is not text; put it in quotes',
+            "label penstock.dev/enabled: an unquoted yes, on or true is not text; put it in quotes",
+        ),
+        (
+            ("  namespace: shop", "  annotations: {penstock.dev/approve: yes}"),
+            'annotation penstock.dev/approve: an unquoted yes, on or true is not text; put it in quotes; "yes" is not '
+            'a step; allowed: never, each, last, or steps as in penstock.dev/steps; example: "25%, 50%"',
+        ),
+        (
+            ("  namespace: shop", "  annotations: {other.dev/flag: off}"),
+            "annotation other.dev/flag: an unquoted no, off or false is not text; put it in quotes",
+        ),
+        (
+            ("  namespace: shop", '  annotations: {penstock.dev/enabled: "true"}'),
+            "annotation penstock.dev/enabled: this is a label; write it under metadata.labels: "
+            'penstock.dev/enabled: "true"',
         ),
         (("  namespace: shop", "  labels: [a]"), "metadata.labels is \"['a']\"; allowed: an object"),
     ],
@@ -215,6 +229,39 @@ def test_a_missing_file_is_one_line() -> None:
     """The most frequent error of all."""
     result = plan("-f", "nowhere.yaml")
     assert (result.exit_code, result.output) == (1, "Error: nowhere.yaml: No such file or directory\n")
+
+
+@pytest.mark.parametrize("text", ["", "# nothing\n", "---\n---\n"])
+def test_an_empty_file_is_an_error(text: str) -> None:
+    """A template that rendered to nothing must not pass for a plan without complaints."""
+    result = plan("-f", "-", stdin=text)
+    assert (result.exit_code, result.output) == (1, "Error: standard input: empty, no object to plan\n")
+
+
+def test_the_same_deployment_twice_is_said() -> None:
+    """Two overlays in one file: the last one wins, and nobody notices."""
+    result = plan("-n", "shop", "-f", "-", stdin=f"{DEPLOYMENT}---\n{DEPLOYMENT.replace('  namespace: shop', '')}")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "Note: standard input, document 2, Deployment web: the same as standard input, document 1, "
+        "Deployment shop/web; the last one applied counts\n"
+    )
+
+
+def test_an_approval_at_no_step_is_an_error_where_the_namespace_is_known() -> None:
+    """Nobody would be asked. Where it is not known, its steps may be just these."""
+    own = DEPLOYMENT.replace("  namespace: shop\n", '  namespace: shop\n  annotations: {penstock.dev/approve: "25%"}\n')
+    known, alone = plan("-f", "-", stdin=f"{NAMESPACE}---\n{own}"), plan("-f", "-", stdin=own.replace("25%", "30%"))
+    said = 'annotation penstock.dev/approve, column 1: {}; example: "50%"\n'
+    assert (known.exit_code, known.stdout) == (1, "")
+    assert known.stderr == (
+        f"Error: standard input, document 2, Deployment shop/web: {said.format('25% is not one of the steps 2, 50%')}"
+    )
+    assert (alone.exit_code, alone.stdout) == (0, "")
+    assert alone.stderr == (
+        "Note: standard input, document 1, Deployment shop/web: not planned, its Namespace is not known here: "
+        + said.format("30% is not one of the steps 10%, 25%, 50%")
+    )
 
 
 def test_files_without_a_deployment_are_no_error() -> None:

@@ -55,6 +55,49 @@ change  A change of its pod template goes to 1, 3 and 5 pods, then to all 10; it
     )
 
 
+def test_the_free_way_back_is_shown_as_long_as_it_lasts(shown: Shown) -> None:
+    """A change that goes to all pods at once in an opted-in namespace would look like a fault."""
+    play = Play()
+    play.release()
+    play.until(None)
+    assert "back    to the former version at once until 09:04:40 UTC (fast-rollback)" in shown(view(play.sight()))
+    play.cluster.now += 3700
+    assert "\nback" not in shown(view(play.sight()))
+
+
+def test_no_pods_wanted_is_said_in_words(shown: Shown) -> None:
+    """`at step 1 of 0` is no place, and an absent revision no fault."""
+    play = Play()
+    play.release()
+    play.until(Phase.HOLDING, 1)
+    play.cluster.server.user(lambda obj: obj["spec"].update(replicas=0))
+    play.cluster.settle()
+    play.turn()
+    play.turn()
+    assert (
+        shown(view(play.sight()))
+        == """\
+shop/web: at step 1
+version  revision 1 → no pods are wanted now; web: image web:v1 → v2
+new      0 of 0 pods, 0 allowed
+old      0 of 0 pods
+reason   ScaledToZero: no pods are wanted; it goes on when the workload is
+         scaled up
+next     goes on when it is scaled up
+"""
+    )
+
+
+def test_where_nobody_is_at_work_no_time_is_promised(shown: Shown) -> None:
+    """Time passes, and nothing ends by it."""
+    play = Play()
+    play.release()
+    play.until(Phase.HOLDING, 2)
+    play.turn()
+    assert "more at this step" in shown(view(play.sight()))
+    assert "more at this step" not in shown(view(play.sight(silent="nothing moves on, no controller is at work")))
+
+
 def test_without_an_opt_in_it_says_how_to_opt_in(shown: Shown) -> None:
     """The most frequent reason why nothing is stepped."""
     sight = Play(replicas=4).sight(namespace={"metadata": {"name": "shop"}})
@@ -73,7 +116,7 @@ warning  namespace shop is not opted in, a change goes to all pods at once; what
 
 
 def test_a_change_that_was_just_admitted_is_held_before_the_first_step(shown: Shown) -> None:
-    """Nothing of it runs, and the controller has not spoken: the sentence is the one it is about to say."""
+    """Nothing of it runs, and the controller has not spoken; what it would do next is no reason, it may be dead."""
     play = Play()
     play.release()
     assert (
@@ -83,7 +126,7 @@ shop/web: before step 1 of 3
 version  revision 1 → not running yet; web: image web:v1 → v2
 new      0 of 10 pods, 0 allowed
 old      ○○○○○○○○○○  10 of 10 pods
-reason   StepOpened: step 1 of 3: 1 of 10 pods get the new version
+reason   Gated: the new version is admitted and held, nothing of it runs yet
 next     step 1: 1 of 10 pods
 """
     )
@@ -147,7 +190,7 @@ def test_a_failed_release_shows_the_pod_and_goes_back(shown: Shown) -> None:
         == """\
 shop/web: going back
 version  revision 1 → 2; web: image web:v1 → v2
-new      ●●●●✕  5 (1 not Ready) of 10 pods, 5 allowed
+new      ●●●●✕  5 of 10 pods, 1 not Ready, 5 allowed
 old      ○○○○○○○○  8 of 10 pods
 reason   Crashed: step 3 of 3: pod web-2-11 of the new version crashed 2 times
          (exit code 1); the release is taken back
@@ -181,7 +224,7 @@ def test_a_newer_version_is_not_shown_with_the_verdict_on_the_last_one() -> None
     play.release("v3")
     found = progress(play.sight())
     assert found is not None
-    assert (found.reason, found.changes) == ("Window", ("web: image web:v1 → v3",))
+    assert (found.reason, found.changes) == ("Superseded", ("web: image web:v1 → v3",))
 
 
 def test_a_failure_that_is_held_asks_a_person(shown: Shown) -> None:
@@ -196,7 +239,7 @@ def test_a_failure_that_is_held_asks_a_person(shown: Shown) -> None:
         == """\
 shop/web: at step 1 of 2
 version  revision 1 → 2; web: image web:v1 → v2
-new      ✕  1 (1 not Ready) of 4 pods, 1 allowed
+new      ✕  1 of 4 pods, 1 not Ready, 1 allowed
 old      ○○○○  4 of 4 pods
 reason   HeldAfterFailure: step 1 of 2: pod web-2-5 of the new version crashed 2
          times (exit code 1); held (on-failure: pause). Go on: penstock approve
@@ -243,7 +286,7 @@ def test_many_pods_stay_one_line_and_a_broken_one_stays_visible(shown: Shown) ->
     found = _progress(new=Pods(124, 1), old=Pods(375, 0))
     rows = shown(found).splitlines()
     assert rows[2:4] == [
-        "new      " + "●" * 10 + "✕" + "  125 (1 not Ready) of 500 pods, 125 allowed",
+        "new      " + "●" * 10 + "✕" + "  125 of 500 pods, 1 not Ready, 125 allowed",
         "old      " + "○" * 29 + "  375 of 500 pods (a dot is 13 pods)",
     ]
 

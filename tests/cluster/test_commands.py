@@ -88,6 +88,16 @@ async def aborted_and_tried_again(here: World) -> None:
     await awaited(here, 2)
 
 
+async def asked_of_no_namespace(here: World) -> None:
+    """A typing error is no empty list."""
+    for command in (("status",), ("status", "web"), ("status", "--watch")):
+        answer = await ran(
+            sys.executable, "-c", PENSTOCK, "--kubeconfig", str(here.cluster.kubeconfig), *command, "-n", "nonesuch"
+        )
+        said = "Error: there is no namespace nonesuch\nHint: they are listed by: kubectl get namespaces\n"
+        assert (answer.code, answer.out, answer.err) == (1, "", said)
+
+
 async def asked_without_a_controller(here: World) -> None:
     """The request stands, and is carried out when a controller comes back."""
     penstock = typed(here)
@@ -96,7 +106,11 @@ async def asked_without_a_controller(here: World) -> None:
     answer = await penstock("abort", "web", "--yes")
     assert (answer.code, answer.out) == (1, "")
     assert answer.err.startswith("Error: asked, but nobody has taken it up within 10 s")
+    hint = f"Hint: back without a controller: penstock undo web -n {here.namespace}, or apply the former version; "
+    assert answer.err.splitlines()[1].startswith(hint)
     assert len(answer.err.splitlines()) == 2
+    replaced = await penstock("approve", "web", "--yes", "--no-wait")
+    assert replaced.err == "Note: this replaces a request that nobody has taken up yet: abort, step 1\n"
     assert (await penstock("abort", "web", "--yes", "--no-wait")).code == 0
     await here.start_controller()
     await here.until_rejected()
@@ -133,6 +147,7 @@ async def test_what_a_person_types_is_what_happens(stage: Stage) -> None:
             "approve each step": approved_to_the_end,
             "abort, retry, skip-to": aborted_and_tried_again,
             "abort without a controller": asked_without_a_controller,
+            "a namespace that does not exist": asked_of_no_namespace,
             "status --watch": watched,
         }
     )

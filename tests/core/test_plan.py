@@ -30,6 +30,7 @@ GOOD: list[tuple[str, str, Any]] = [
     (keys.ON_INCONCLUSIVE, "advance", "advance"),
     (keys.SOURCE, "pods", "pods"),
     (keys.FAST_ROLLBACK, "2h", 7200.0),
+    (keys.FAST_ROLLBACK, "0s", 0.0),
     (keys.REQUEST, ASKED, Request("approve", "3f2a9c1e", 1)),
     (keys.REQUEST, '{"step":20,"rollout":"","do":"skip-to"}', Request("skip-to", "", 20)),
 ]
@@ -110,7 +111,7 @@ BAD = [
     (
         keys.FAST_ROLLBACK,
         "never",
-        'column 1: "never" is not a duration; allowed: whole numbers with h, m, s, ms; example: "1h"',
+        'column 1: "never" is not a duration; allowed: whole numbers with h, m, s, ms; example: "1h", or "0s" for never',
     ),
     (
         keys.ERRORS,
@@ -259,3 +260,20 @@ def test_a_bad_value_of_the_namespace_counts_only_where_the_workload_has_none() 
     assert plan.plan({keys.STEPS: "1"}, {keys.STEPS: "bad"}) == Plan(steps=(Step(1, False),))
     with pytest.raises(AnnotationError, match=r"^penstock.dev/steps, column 1: "):
         plan.plan({}, {keys.STEPS: "bad"})
+
+
+@pytest.mark.parametrize(
+    ("own", "namespace", "column"),
+    [
+        ({keys.APPROVE: "10%, 33%"}, {}, 6),
+        ({keys.APPROVE: "33%"}, {keys.STEPS: "1, 50%"}, 1),
+        ({keys.STEPS: "1, 50%"}, {keys.APPROVE: "33%"}, 1),
+    ],
+)
+def test_an_approval_at_a_step_that_does_not_exist_is_no_plan(
+    own: dict[str, str], namespace: dict[str, str], column: int
+) -> None:
+    """Nobody would be asked, where somebody wanted to be: the rollout waits for the correction instead."""
+    with pytest.raises(AnnotationError, match=rf"^penstock.dev/approve, column {column}: 33% is not one of the steps 1"):
+        plan.plan(own, namespace)
+    assert plan.plan({**own, keys.STEPS: "10%, 33%"}, namespace).steps == (Step(10, True), Step(33, True))

@@ -46,6 +46,11 @@ REFUSED = [
         'label penstock.dev/steps: there is no such label; known: enabled; example: penstock.dev/enabled: "true"',
     ),
     (
+        noted(deployment(), enabled="true"),
+        "annotation penstock.dev/enabled: this is a label; write it under metadata.labels: "
+        'penstock.dev/enabled: "true"',
+    ),
+    (
         noted(deployment(), steps="1, 50%", approve="25%"),
         "annotation penstock.dev/approve: 25% is not one of the steps 1, 50%; example: 50%",
     ),
@@ -102,6 +107,11 @@ def test_what_is_allowed(new: Object | None) -> None:
     [
         (namespace({keys.STEPS: "1, fifty"}, enabled="true"), BAD_STEPS),
         (namespace({keys.STEPS: "1, 50%"}, enabled="true"), ""),
+        (
+            namespace({keys.RECORD: "{}"}, enabled="true"),
+            "annotation penstock.dev/record: it belongs to the rollout of one Deployment; a Namespace has none: "
+            "remove it",
+        ),
         (
             namespace(enabled="on"),
             'label penstock.dev/enabled: "on" is not known; allowed: "true", "false"; '
