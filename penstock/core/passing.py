@@ -90,10 +90,11 @@ def observe(passing: Passing, new: Count, old: Count, against: Stakes | None, *,
 
 
 def proof(passing: Passing, against: Stakes) -> float:
-    """The log of the evidence that the next step is safe."""
+    """The log of the evidence that the next step is safe. A ratio's bet against other stakes says nothing of these."""
     n, x = passing.new
     limit = log_mean([x * bad + (n - x) * good for bad, good in _bets(against.limit)])
-    return log_mean((log_mean(passing.logs), limit))
+    ratio = log_mean(passing.logs) if passing.ratio == against.ratio else 0.0
+    return log_mean((ratio, limit))
 
 
 def missing(passing: Passing, against: Stakes, needed: float) -> float | None:

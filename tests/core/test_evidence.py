@@ -196,6 +196,14 @@ def test_ratio_proof_by_hand() -> None:
     assert found.logs == pytest.approx(expected)
 
 
+def test_a_bet_against_other_stakes_proves_nothing() -> None:
+    """An annotation or the replicas change between a look and a decision: 40 old errors refute 26 times, not 3."""
+    new, old = Count(100, 0), Count(900, 40)
+    found = passing.observe(passing.START, new, old, Stakes(26.0, 0.999), calm=False)
+    assert passing.proof(found, Stakes(26.0, 0.999)) > math.log(20)
+    assert passing.proof(found, Stakes(3.0, 0.999)) == 0
+
+
 def test_what_is_still_missing() -> None:
     """Without a bad request among 50: so many more, and with them it passes. Failing too often: never."""
     against = Stakes(1e9, 0.05)
