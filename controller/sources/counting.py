@@ -24,11 +24,17 @@ class Unusable(Exception):
 
 
 class NoBucket(Exception):
-    """A histogram without the bound that is asked for; names those it has."""
+    """A pod's histogram without the bound that is asked for; names those it has."""
 
     def __init__(self, bounds: Iterable[float]) -> None:
         self.bounds = sorted(set(bounds))
+        self.pod = ""
         super().__init__()
+
+    def words(self, histogram: str, bound: float) -> str:
+        """For people: old and new pods may differ."""
+        have = ", ".join(f"{b:g}" for b in self.bounds) or "none"
+        return f"{histogram} of pod {self.pod} has no bucket with the bound {bound:g} s; it has {have}"
 
 
 def key(labels: Labels, without: str = "") -> str:
@@ -90,9 +96,3 @@ def spread(buckets: Samples) -> Spread:
         fast[upper(labels)] = fast.get(upper(labels), 0) + value
     total = fast.pop(INFINITE, 0.0)
     return Spread(total, {bound: max(0.0, total - count) for bound, count in fast.items()})
-
-
-def no_bucket(histogram: str, bound: float, bounds: Iterable[float]) -> str:
-    """The trouble of a bound that is no bucket's."""
-    have = ", ".join(f"{b:g}" for b in sorted(set(bounds)))
-    return f"{histogram} has no bucket with the bound {bound:g} s; it has {have or 'none'}"

@@ -159,7 +159,8 @@ def _reading(check: Check, pages: Mapping[str, Page], now: float) -> Reading:
             return Reading(now, trouble=f"a matcher that is not understood: {error}")
         except NoBucket as missing:
             assert isinstance(check, Slow)
-            return Reading(now, trouble=counting.no_bucket(check.histogram.metric, check.bound or 0, missing.bounds))
+            missing.pod = name
+            return Reading(now, trouble=missing.words(check.histogram.metric, check.bound or 0.0))
     if not found:
         kinds = ", ".join(f"{kind} ({count})" for kind, count in Counter(troubles).most_common(3))
         return Reading(now, trouble=f"no pod could be read: {kinds}")

@@ -96,7 +96,8 @@ class Prometheus:
         except (Trouble, promql.Unsafe) as trouble:
             return Reading(began, trouble=str(trouble))
         except NoBucket as missing:
-            return Reading(began, trouble=_no_bucket(check, await _bounds(asker, check) or missing))
+            await _name_bounds(asker, check, missing)
+            return Reading(began, trouble=_no_bucket(check, missing))
 
 
 class _Asker:
@@ -155,6 +156,9 @@ def _counters(
                 out[pod] = counting.errors(total, other, when)
             else:
                 out[pod] = counting.slow(total, other, check.bound or 0.0, when)
+        except NoBucket as missing:
+            missing.pod = pod
+            raise
         except Unusable as unusable:
             trouble = f"no pod's values can be used: {unusable}"
     for pod, time_ in (up.answering(until, since) if up else {}).items():
@@ -163,17 +167,18 @@ def _counters(
     return out, "" if any(counters.all for counters in out.values()) else trouble
 
 
-async def _bounds(asker: _Asker, check: Check) -> NoBucket | None:
-    """The bounds that a histogram has; only asked when the wanted one is not among them."""
+async def _name_bounds(asker: _Asker, check: Check, missing: NoBucket) -> None:
+    """The bounds that the pod's histogram has; only asked when the wanted one is not among them."""
     assert isinstance(check, Slow)
     try:
-        buckets = await asker.raw(check.histogram, "_bucket")
+        found = await asker.scrapes(check.histogram, "_bucket")
     except Trouble:
-        return None
-    bounds = [query.number(each.metric.get("le", "")) for each in buckets]
-    return NoBucket(bound for bound in bounds if 0 <= bound < math.inf)
+        return
+    buckets = found.samples(missing.pod, found.moments().get(missing.pod, {}))
+    bounds = {query.number(labels.get("le", "")) for labels, _ in buckets}
+    missing.bounds = sorted(bound for bound in bounds if 0 <= bound < math.inf)
 
 
 def _no_bucket(check: Check, missing: NoBucket) -> str:
     assert isinstance(check, Slow)
-    return counting.no_bucket(check.histogram.metric, check.bound or 0.0, missing.bounds)
+    return missing.words(check.histogram.metric, check.bound or 0.0)

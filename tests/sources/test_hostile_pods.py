@@ -124,10 +124,10 @@ BUCKETS = 'seconds_bucket{le="0.1"} 5\nseconds_bucket{le="0.250"} %s\nseconds_bu
         (BUCKETS % 8 + 'seconds_bucket{le="x"} 1\n', "no pod could be read: a bucket whose bound is no number (1)"),
         (BUCKETS % 11, "no pod could be read: a bucket that has more than its histogram's count (1)"),
         (BUCKETS % "NaN", f"no pod could be read: {NAN} (1)"),
-        ("seconds_count 10\n", "seconds has no bucket with the bound 0.25 s; it has none"),
+        ("seconds_count 10\n", "seconds of pod new has no bucket with the bound 0.25 s; it has none"),
         (
             (BUCKETS % 8).replace("0.250", "0.5"),
-            "seconds has no bucket with the bound 0.25 s; it has 0.1, 0.5",
+            "seconds of pod new has no bucket with the bound 0.25 s; it has 0.1, 0.5",
         ),
     ],
 )

@@ -157,7 +157,7 @@ async def test_a_bound_that_is_no_bucket_names_those_there_are() -> None:
     async with prometheus(bounds) as (source, _):
         (found,) = await source.read([SLOW], PODS)
 
-    assert found.trouble == "seconds has no bucket with the bound 0.25 s; it has 0.1, 0.5"
+    assert found.trouble == "seconds of pod a has no bucket with the bound 0.25 s; it has 0.1, 0.5"
     assert 'le=~"0[.]250*",path="/"' in asked[1]
 
 

@@ -192,7 +192,7 @@ async def test_a_bound_that_is_no_bucket_names_those_there_are(world: World) -> 
         (found,) = await source.read([slow("seconds > 300ms")], world.targets("web-a"))
         (spread,) = await source.spreads(Slow(slow("seconds").histogram, None), world.targets("web-a"))
 
-    assert found.trouble == "seconds has no bucket with the bound 0.3 s; it has 0.1, 0.25, 1"
+    assert found.trouble == "seconds of pod web-a has no bucket with the bound 0.3 s; it has 0.1, 0.25, 1"
     assert {bound: round(10 * above / spread.total) for bound, above in (spread.above or {}).items()} == {
         0.1: 5,
         0.25: 2,
