@@ -37,10 +37,10 @@ def test_it_means_what_python_means_where_both_can_say_it(pattern: str, text: st
 @pytest.mark.parametrize("pattern", ["(a+)+b", "(a|a)*b", "(a*)*b", "a*a*a*a*a*a*b", "(.{0,16}){0,8}b"])
 def test_no_pattern_takes_long(pattern: str) -> None:
     """Each of them keeps Python's own engine busy for minutes and more."""
-    began = time.monotonic()
+    began = time.process_time()
 
     assert not compiled(pattern).matches("a" * LONGEST_TEXT)
-    assert time.monotonic() - began < 1
+    assert time.process_time() - began < 1
 
 
 @pytest.mark.parametrize(

@@ -158,7 +158,7 @@ SCALARS: dict[str, tuple[bytes | Respond, float | None, str]] = {
 async def test_a_limit_gets_one_finite_number_or_none(case: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """An advance needs a number that was said clearly."""
     answer, value, trouble = SCALARS[case]
-    if callable(answer) and answer is not servers.endless:
+    if answer in (servers.slow_loris, servers.silence):
         monkeypatch.setattr(query, "SECONDS", 0.4)
     began = time.monotonic()
 
@@ -166,7 +166,7 @@ async def test_a_limit_gets_one_finite_number_or_none(case: str, monkeypatch: py
         found = await source.scalar(LIMIT, VALUES)
 
     assert (found.value, found.trouble) == (value, trouble)
-    assert time.monotonic() - began < 3
+    assert time.monotonic() - began < 10
 
 
 def by_query(**answers: bytes) -> Respond:
