@@ -124,6 +124,7 @@ class Stage:
                 meeting.leave()
             report = here.recorder.report()
             (self.logs / f"{namespace}.history").write_text("\n".join(report.lines) + "\n")
+            failure = "\n".join(filter(None, (failure, here.fault)))
             if report.violations:
                 failure = f"{report}\n{failure}"
             if failure:

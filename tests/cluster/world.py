@@ -43,6 +43,9 @@ class World(Sight):
     sleeping: int = 0
     meeting: Meeting | None = None
     dead: asyncio.Event = field(default_factory=asyncio.Event)
+    fault: str = ""
+    """How a controller ended that nobody had killed."""
+    _keeper: asyncio.Task[None] | None = None
     born: Object = field(default_factory=dict)
     """The Deployment as it was at rest, before any rollout."""
 
@@ -53,14 +56,30 @@ class World(Sight):
         config = kubeconfig.through(self.proxy.access, self.proxy.url, self.logs / f"{self.namespace}.kubeconfig")
         flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", identity or self.namespace]
         flags += ["--without-certs", "--metrics-port", "0"]
-        self.pid = await self.nursery.bear(flags, self.logs / f"{self.namespace}.log")
+        log = self.logs / f"{self.namespace}.log"
+        self.pid = await self.nursery.bear(flags, log)
         self.proxy.reborn()
         self.dead.clear()
+        self._keeper = asyncio.create_task(self._keep(identity, self.pid, log))
+
+    async def _keep(self, identity: str, pid: int, log: Path) -> None:
+        """As a kubelet does: one that has lost its lease, which a starved one must, is started again."""
+        while self.pid == pid:
+            if not alive(pid):
+                self.pid = 0
+                ending = _ending(log)
+                if "LeaseLost" in ending:
+                    await self.start_controller(identity)
+                else:
+                    self.fault = f"the controller ended by itself\n{ending}"
+                return
+            await asyncio.sleep(1)
 
     def kill_controller(self) -> None:
         """SIGKILL, now."""
         if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
+            with suppress(ProcessLookupError):  # it has just lost its lease
+                os.kill(self.pid, signal.SIGKILL)
             self.pid = 0
             self.dead.set()
 
@@ -178,6 +197,10 @@ class World(Sight):
         """Wait until every other scenario of this table has come as far, and what is done then is done."""
         assert self.meeting
         await self.meeting.arrive()
+
+
+def _ending(log: Path) -> str:
+    return log.read_text()[-3000:]
 
 
 @asynccontextmanager
