@@ -128,6 +128,8 @@ class Application:
                 if random.random() < self.settings.error_rate:
                     return 500, f"{self.settings.version} fails on purpose\n"
                 return 200, f"{self.settings.version}\n"
+            case "/fail":  # asked for what a dependency cannot give: every version fails alike
+                return 500, f"{self.settings.version} fails as asked\n"
             case "/healthz":
                 return (503, "draining\n") if self.draining else (200, "ok\n")
             case "/metrics":

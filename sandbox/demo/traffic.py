@@ -93,13 +93,13 @@ class Failed(Exception):
 class Connection:
     """One connection to the Service, for one request or for many."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._address = host, port
+    def __init__(self, host: str, port: int, path: str = "/") -> None:
+        self._address, self._path = (host, port), path
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
         self._asked = 0
 
     async def ask(self, *, keep: bool) -> str:
-        """GET /; what stands in the body is the version. Raises Failed."""
+        """GET; what stands in the body is the version. Raises Failed."""
         try:
             return await self._ask(keep)
         except Failed:
@@ -126,7 +126,7 @@ class Connection:
         self._asked += 1
         reader, writer = self._streams
         wish = "keep-alive" if keep else "close"
-        writer.write(f"GET / HTTP/1.1\r\nHost: {host}\r\nConnection: {wish}\r\n\r\n".encode())
+        writer.write(f"GET {self._path} HTTP/1.1\r\nHost: {host}\r\nConnection: {wish}\r\n\r\n".encode())
         head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower()
         status, *fields = head.split("\r\n")
         headers = dict(field.split(": ", 1) for field in fields if ": " in field)
@@ -147,8 +147,8 @@ class Connection:
 class Traffic:
     """Requests when they are due, and their counts."""
 
-    def __init__(self, host: str, port: int, write: Callable[[Line], None]) -> None:
-        self.host, self.port, self.write = host, port, write
+    def __init__(self, host: str, port: int, write: Callable[[Line], None], path: str = "/") -> None:
+        self.host, self.port, self.write, self.path = host, port, write, path
         self.sent = 0
         self.answered: Counter[str] = Counter()
         self.failed: Counter[str] = Counter()
@@ -186,7 +186,7 @@ class Traffic:
 
     async def _request(self, *, kept: bool) -> None:
         begun, clock = time.time(), time.monotonic()
-        connection = self._kept.pop() if kept and self._kept else Connection(self.host, self.port)
+        connection = self._kept.pop() if kept and self._kept else Connection(self.host, self.port, self.path)
         try:
             async with asyncio.timeout(DEADLINE):
                 version = await connection.ask(keep=kept)
@@ -233,7 +233,7 @@ async def run(url: str, moments: Iterator[float]) -> None:
             stop.set()
 
     parts = urlsplit(url)
-    await Traffic(parts.hostname or "", parts.port or 80, write).flow(moments, stop)
+    await Traffic(parts.hostname or "", parts.port or 80, write, parts.path or "/").flow(moments, stop)
 
 
 def main() -> int:
