@@ -42,6 +42,9 @@ def refusal(error: Exception) -> Refusal:
     known = (ApiError, NotConfigured)
     if not isinstance(error, known):
         return Refusal(f"this should not happen: {type(error).__name__}: {error}", "--debug shows where it happened")
+    if isinstance(error, Unavailable) and error.reason == "Untrusted":
+        said = f"the connection to the cluster is not trusted: {error.message}"
+        return Refusal(said, "is certificate-authority in the kubeconfig that of this very cluster?")
     hint = next((words for kind, words in hints if isinstance(error, kind)), "")
     if isinstance(error, ApiError):
         return Refusal(error.message if error.status else f"the cluster does not answer: {error.message}", hint)

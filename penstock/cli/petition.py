@@ -122,7 +122,7 @@ def question(asked: Petition) -> str:
             return f"Try again {place}? It starts anew with step 1 of {len(s.exposures)}."
         case _:
             exposure = s.exposure(asked.step)
-            pods = f"{exposure.pods} of {s.replicas} pods" if exposure else "all pods"
+            pods = f"{exposure.pods} of {counted(s.replicas, 'pod')}" if exposure else "all pods"
             return f"Go on from {place}, to step {asked.step} ({pods})?"
 
 

@@ -241,7 +241,7 @@ def finishing(s: Situation) -> Decision:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
         message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
         return Decision(found[0].reason, message)
-    return Decision(Reason.FINISHING, f"all steps passed; all {s.replicas} pods get the new version")
+    return Decision(Reason.FINISHING, f"all steps passed; {workload.passed(s)}")
 
 
 def rejected(s: Situation) -> Decision:

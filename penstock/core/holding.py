@@ -136,18 +136,22 @@ def available(s: Situation) -> Decision | None:
 def waiting_for_pods(s: Situation) -> Decision:
     found = findings(s)
     why = f" ({found[0].message})" if found else ""
-    message = f"step {s.record.step} of {len(s.exposures)}: waiting until {s.n} pods of the new version are available"
+    message = f"step {s.record.step} of {len(s.exposures)}: waiting until {_pods(s)} available"
     due = [p.created + s.deadline for p in s.new_pods if not p.ready]
     due += [p.ready_since + (s.record.saved.min_ready or 0) for p in s.new_pods if p.ready]
     wait = min((moment - s.now + 0.05 for moment in due if moment > s.now), default=RESYNC)
     return Decision(Reason.WAITING_FOR_PODS, message + why, wait=wait)
 
 
+def _pods(s: Situation) -> str:
+    return "1 pod of the new version is" if s.n == 1 else f"{s.n} pods of the new version are"
+
+
 def judging(s: Situation) -> Decision | None:
     """The shortest stay, the findings that extend it, the metric checks, the person."""
     found = () if s.overruled else findings(s)
     earliest, latest = s.available_since + s.plan.step_time.min, s.latest
-    where = f"step {s.record.step} of {len(s.exposures)}: {s.n} of {s.replicas} pods run the new version"
+    where = f"step {s.record.step} of {len(s.exposures)}: {workload.running(s)}"
     if s.now < earliest:
         return Decision(Reason.JUDGING, f"{where}, judged until {clock(earliest)}", wait=earliest - s.now + 0.05)
     if found and (found[0].severity is Severity.WAIT or s.now < latest):
@@ -158,7 +162,8 @@ def judging(s: Situation) -> Decision | None:
         return unproved
     if s.awaits_approval:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
-        message = f"{where} and are healthy; approval is awaited: penstock approve {name}"
+        are = "is" if s.replicas == 1 else "are"
+        message = f"{where} and {are} healthy; approval is awaited: penstock approve {name}"
         return Decision(Reason.AWAITING_APPROVAL, message)
     return None
 

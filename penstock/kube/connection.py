@@ -18,6 +18,9 @@ import aiohttp
 
 from penstock.kube.errors import NotConfigured, Unavailable
 
+UNTRUSTED = "Untrusted"
+"""Reason where somebody answers, but not with a certificate that the credentials trust."""
+
 RENEWAL_INTERVAL = 10.0
 """Seconds between two attempts: an account that was deleted is refused for ever, and plugins are slow."""
 
@@ -151,5 +154,7 @@ def _translated(request: str) -> Iterator[None]:
         yield
     except aiohttp.SocketTimeoutError as error:
         raise Unavailable(0, "Silent", "the API server has gone silent", request=request) from error
+    except aiohttp.ClientSSLError as error:
+        raise Unavailable(0, UNTRUSTED, str(error), request=request) from error
     except (aiohttp.ClientError, OSError) as error:
         raise Unavailable(0, "NoAnswer", str(error) or type(error).__name__, request=request) from error

@@ -93,5 +93,29 @@ def find(
 def _existing(origin: str, path: str) -> str:
     files = [part for part in path.split(os.pathsep) if part]
     if not any(Path(part).expanduser().is_file() for part in files):
-        raise NotConfigured(f"{origin} names {path}, which does not exist")
+        directory = any(Path(part).expanduser().is_dir() for part in files)
+        raise NotConfigured(f"{origin} names {path}, which {'is a directory' if directory else 'does not exist'}")
     return path
+
+
+def unusable(place: Kubeconfig | InCluster, error: Exception) -> NotConfigured:
+    """Why the credentials cannot be used; a context that does not exist is told with those that do."""
+    if isinstance(place, Kubeconfig) and place.context:
+        known = contexts(place.path)
+        if known and place.context not in known:
+            return NotConfigured(f"there is no context {place.context} in {place.path}; there are: {', '.join(known)}")
+    return NotConfigured(f"the credentials in {place.path} cannot be used: {error}")
+
+
+def contexts(path: str) -> list[str]:
+    """Names of the contexts in some files, as far as they can be read."""
+    import yaml
+
+    found: list[str] = []
+    for part in filter(None, path.split(os.pathsep)):
+        try:
+            loaded = yaml.safe_load(Path(part).expanduser().read_text())
+            found += [str(context["name"]) for context in loaded["contexts"]]
+        except (OSError, yaml.YAMLError, ValueError, TypeError, KeyError):
+            continue
+    return found

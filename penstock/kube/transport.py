@@ -19,7 +19,7 @@ from urllib.parse import urlsplit
 
 from penstock.kube import credentials, status
 from penstock.kube.credentials import InCluster, Kubeconfig
-from penstock.kube.errors import ApiError, NotConfigured, Unavailable
+from penstock.kube.errors import ApiError, Unavailable
 from penstock.kube.lines import Lines
 
 if TYPE_CHECKING:
@@ -226,7 +226,7 @@ async def _load(place: Kubeconfig | InCluster, user_agent: str) -> tuple[Any, st
             namespace = await _from_kubeconfig(configuration, place)
         api = ApiClient(configuration)
     except (ConfigException, yaml.YAMLError, *BROKEN) as error:
-        raise NotConfigured(f"the credentials in {place.path} cannot be used: {error}") from error
+        raise credentials.unusable(place, error) from error
     api.user_agent = user_agent
     return api, namespace
 

@@ -26,6 +26,11 @@ from penstock.kube import ApiError, Conflict, Denied, NotConfigured, Unavailable
             "is the cluster reachable? try: kubectl cluster-info",
         ),
         (
+            Unavailable(0, "Untrusted", "certificate verify failed"),
+            "the connection to the cluster is not trusted: certificate verify failed",
+            "is certificate-authority in the kubeconfig that of this very cluster?",
+        ),
+        (
             Unavailable(503, "ServiceUnavailable", "etcd is away"),
             "etcd is away",
             "is the cluster reachable? try: kubectl cluster-info",

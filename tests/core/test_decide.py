@@ -263,7 +263,7 @@ BY_HOLDING: list[Row] = [
         no_steps,
         observation(record(saved=Fields(surge=0)), 0, 1, replicas=1, fields=replace(BRAKED, surge=0)),
         Reason.FINISHING,
-        "all steps passed; all 1 pods get the new version",
+        "all steps passed; the only pod gets the new version",
         wrote(record(Phase.FINISHING, saved=Fields(surge=0), since=NOW), Fields(surge=0)),
     ),
     (
@@ -277,7 +277,7 @@ BY_HOLDING: list[Row] = [
         available,
         observation(HELD, pods=pods("v1", 10) + pods("v2", 1, ready=False)),
         Reason.WAITING_FOR_PODS,
-        "step 1 of 3: waiting until 1 pods of the new version are available",
+        "step 1 of 3: waiting until 1 pod of the new version is available",
         None,
     ),
     (

@@ -111,7 +111,8 @@ BAD = [
     (
         keys.FAST_ROLLBACK,
         "never",
-        'column 1: "never" is not a duration; allowed: whole numbers with h, m, s, ms; example: "1h", or "0s" for never',
+        'column 1: "never" is not a duration; allowed: whole numbers with h, m, s, ms; '
+        'example: "1h", or "0s" for never',
     ),
     (
         keys.ERRORS,
@@ -274,6 +275,8 @@ def test_an_approval_at_a_step_that_does_not_exist_is_no_plan(
     own: dict[str, str], namespace: dict[str, str], column: int
 ) -> None:
     """Nobody would be asked, where somebody wanted to be: the rollout waits for the correction instead."""
-    with pytest.raises(AnnotationError, match=rf"^penstock.dev/approve, column {column}: 33% is not one of the steps 1"):
+    with pytest.raises(
+        AnnotationError, match=rf"^penstock.dev/approve, column {column}: 33% is not one of the steps 1"
+    ):
         plan.plan(own, namespace)
     assert plan.plan({**own, keys.STEPS: "10%, 33%"}, namespace).steps == (Step(10, True), Step(33, True))

@@ -83,8 +83,9 @@ async def test_a_foreign_ca_is_not_believed(secure: Loopback, tmp_path: Path) ->
     """And the credentials are not sent there."""
     foreign = {"certificate-authority-data": pki.authority().data}
     async with secure.running(), Client.at(secure.kubeconfig(tmp_path, **foreign)) as client:
-        with pytest.raises(Unavailable, match="certificate verify failed"):
+        with pytest.raises(Unavailable, match="certificate verify failed") as caught:
             await client.get("/x")
+    assert caught.value.reason == "Untrusted"  # somebody has answered: not the same as silence
     assert secure.asked == []
 
 
@@ -256,6 +257,17 @@ async def test_a_broken_kubeconfig_is_one_error(text: str, said: str, tmp_path: 
             pass
 
 
+async def test_a_context_that_does_not_exist_is_told_with_those_that_do(tmp_path: Path) -> None:
+    """A typing error is seen beside the right names."""
+    one, two = (tmp_path / name for name in ("one", "two"))
+    one.write_text("contexts: [{name: shop, context: {}}]")
+    two.write_text("contexts: [{name: bank, context: {}}]")
+    with pytest.raises(NotConfigured) as caught:
+        async with Client.connect(f"{one}:{two}:{tmp_path / 'three'}", "shopp"):
+            pass
+    assert str(caught.value) == f"there is no context shopp in {one}:{two}:{tmp_path / 'three'}; there are: shop, bank"
+
+
 async def test_a_proxy_that_cannot_be_used_is_said_at_once(tmp_path: Path) -> None:
     """Not as a failure of every request."""
     place = Loopback(OK).kubeconfig(tmp_path, **{"proxy-url": "socks5://127.0.0.1:1"})
@@ -291,6 +303,8 @@ def test_where_the_credentials_are(tmp_path: Path) -> None:
     assert find(None, None, both, mounted) == Kubeconfig(f"{tmp_path}/missing:{env}")
     with pytest.raises(NotConfigured, match=r"--kubeconfig names .*flag, which does not exist"):
         find(str(flag), None, both, mounted)
+    with pytest.raises(NotConfigured, match=f"--kubeconfig names {tmp_path}, which is a directory"):
+        find(str(tmp_path), None, both, mounted)
     flag.touch()
     assert find(str(flag), None, both, mounted) == Kubeconfig(str(flag))
 
