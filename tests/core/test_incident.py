@@ -49,6 +49,13 @@ def test_twice_the_errors_are_no_incident() -> None:
     assert not any(course(BEFORE, *[TWICE] * 1000))
 
 
+def test_evidence_is_divided_by_the_spread() -> None:
+    """Both of its begin and of its end."""
+    noticed = watch(begin(BEFORE), 10.0, Count(450, 45))
+    assert (noticed.since, watch(begin(BEFORE), 10.0, Count(450, 45), spread=10.0).since) == (10.0, 0.0)
+    assert (watch(noticed, 20.0, GOOD).ended, watch(noticed, 20.0, GOOD, spread=10.0).ended) == (20.0, 0.0)
+
+
 def test_a_rate_that_stays_high_stays_an_incident() -> None:
     """Without requests nothing is known, so nothing changes either."""
     assert all(course(BEFORE, *[BAD] * 300, *[NONE] * 300))

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from random import Random
 
-from penstock.core import incident, limits
+from penstock.core import incident, limits, spread
 from penstock.core.counters import Count, Increments
 from penstock.core.evidence import STANDARDS, Evidence, Terms, total, weigh
 from penstock.core.judge import failed, judge, judge_limit
@@ -144,7 +144,7 @@ def shared_fault(rate: float, rng: Random, start: int = 30, length: int = 18, ti
     )
     noticed, over, back, breached = None, None, False, False
     for tick, look in enumerate(looks(world, rng, ticks)):
-        known = incident.watch(known, look.time, total(look, new=False))
+        known = incident.watch(known, look.time, total(look, new=False), evidence.spread.factor)
         evidence = weigh(evidence, look, ERRORS, before=KNOWN, calm=not known.since)
         minute = [*minute[-5:], total(look, new=True)]
         requests, bad = sum(c.requests for c in minute), sum(c.bad for c in minute)
@@ -166,9 +166,10 @@ def false_incidents(world: World, runs: int, seed: int) -> int:
     """Runs of half an hour in which old pods that are as before were taken for an incident."""
     rng, found = Random(seed), 0
     for _ in range(runs):
-        known, noticed = incident.begin(KNOWN), False
+        known, scattered, noticed = incident.begin(KNOWN), spread.START, False
         for look in looks(world, rng):
-            known = incident.watch(known, look.time, total(look, new=False))
+            scattered = spread.scatter(scattered, look.old)
+            known = incident.watch(known, look.time, total(look, new=False), scattered.factor)
             noticed = noticed or known.since > 0
         found += noticed
     return found
