@@ -101,7 +101,11 @@ def main(file: Path | None, directory: Path | None, idle: int, seconds: float) -
     releases, starts, rests = costs[: len(ROLLOUTS)], costs[len(ROLLOUTS) :: 2], costs[len(ROLLOUTS) + 1 :: 2]
     for title, rows in (("One rollout", releases), ("One start", starts), ("One minute of rest", rests)):
         console.print(table(rows, title, minutes=rows is rests))
-    console.print("CPU in seconds; bytes are those of bodies.", *map(verbs, releases), sep="\n")
+    console.print(
+        "CPU in seconds; bytes are those of bodies on the wire, where large answers are compressed.",
+        *map(verbs, releases),
+        sep="\n",
+    )
     console.print(ratio(*rests))
     if file:
         file.write_text(json.dumps([asdict(cost) for cost in costs], indent=2) + "\n")

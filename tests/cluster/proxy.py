@@ -125,7 +125,7 @@ async def _relayed(request: web.Request, answer: aiohttp.ClientResponse, entry: 
     kept = bytearray()
     async for chunk in answer.content.iter_any():
         entry.received += len(chunk)
-        if entry.stored:
+        if entry.stored and "Content-Encoding" not in answer.headers:
             kept += chunk
         await response.write(chunk)
     await response.write_eof()
