@@ -22,6 +22,9 @@ pytestmark = pytest.mark.cluster
 PENSTOCK = "import penstock.cli.main as m; m.main()"
 """As the entry point does; which `penstock` is on PATH is not for a test to rely on."""
 
+INTERRUPTIBLE = "import signal as s; s.signal(s.SIGINT, s.default_int_handler); "
+"""Whoever runs the tests in the background of a shell hands an ignored SIGINT down to us."""
+
 APPROVED = Workload(notes={"penstock.dev/approve": "each"})
 
 
@@ -123,7 +126,7 @@ async def watched(here: World) -> None:
     await here.create(workload.manifest())
     arguments = ("--kubeconfig", str(here.cluster.kubeconfig), "status", "web", "-n", here.namespace, "--watch")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-c", PENSTOCK, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
+        sys.executable, "-c", INTERRUPTIBLE + PENSTOCK, *arguments, cwd=ROOT, stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE, env=os.environ | {"PYTHONUNBUFFERED": "1"},
     )  # fmt: skip
     assert process.stdout
