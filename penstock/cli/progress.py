@@ -6,6 +6,7 @@ The sentence is the controller's own, from the condition; where it has not spoke
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
+from itertools import takewhile
 from typing import Any
 
 from penstock.cli.gauges import Gauge, gauges
@@ -37,6 +38,10 @@ WHERE: Mapping[Phase, str] = {
     Phase.LEAVING: "ending",
 }
 """Where a rollout stands, in the fewest words."""
+
+
+ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
+"""What was said before one of these was said of the rollout before."""
 
 
 def where(phase: Phase, step: int, steps: int) -> str:
@@ -134,7 +139,7 @@ def progress(sight: Sight) -> Progress | None:
         checks=checks,
         next=ahead.sentence,
         now=seen.now,
-        events=sight.events,
+        events=tuple(takewhile(lambda event: event.reason not in ENDS, sight.events)),
         warnings=tuple(_warnings(sight)),
     )
 

@@ -88,6 +88,18 @@ next     goes on when it is scaled up
     )
 
 
+def test_events_of_the_rollout_before_are_not_shown() -> None:
+    """`Promoted` under a release that has just begun reads like its end."""
+    play = Play()
+    play.release()
+    play.until(Phase.HOLDING, 1)
+    told = [Told(9.0 - n, reason, "", False) for n, reason in enumerate(("StepOpened", "Promoted", "StepOpened"))]
+    found = progress(play.sight(*told))
+    assert found is not None
+    assert found.events == (told[0],)
+    assert [event.reason for event in idle(play.sight(*told)).events] == ["StepOpened", "Promoted", "StepOpened"]
+
+
 def test_where_nobody_is_at_work_no_time_is_promised(shown: Shown) -> None:
     """Time passes, and nothing ends by it."""
     play = Play()
