@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from penstock.cli.installed import PARTS, spoken
 from penstock.kube import ApiError, Client, objects
 from tests.cluster import cluster as sandbox
 from tests.cluster.cluster import Cluster, Output, ran
@@ -43,6 +44,13 @@ def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     started = sandbox.up(tmp_path_factory.mktemp("sandbox"))
     yield started
     sandbox.down(started)
+
+
+async def with_controller(cluster: Cluster) -> None:
+    """A Deployment of the controller, as where it runs in pods; here these are refused, it is a local process."""
+    name = ("deployment", "controller", "--namespace", "penstock-system")
+    made = await cluster.kubectl("create", *name, "--image", "localhost/penstock:dev")
+    assert made.code == 0, made.err
 
 
 async def uninstall(cluster: Cluster, *arguments: str) -> Output:
@@ -142,6 +150,7 @@ async def test_it_ends_every_rollout_and_locks_nobody_out(stage: Stage) -> None:
     """The order of its steps: guard and lock go only when nothing is left that they hold."""
     refused: list[str] = []
     said: list[Output] = []
+    await with_controller(stage.cluster)
 
     async def act() -> None:
         said.append(await uninstall(stage.cluster, "--yes"))
@@ -155,6 +164,9 @@ async def test_it_ends_every_rollout_and_locks_nobody_out(stage: Stage) -> None:
     assert "taken back" not in first.out
     assert first.err.splitlines()[0].startswith("Error: releases have failed and are held: test-")
     assert (second.code, second.err) == (0, "")
+    assert [line for line in second.out.splitlines() if line.endswith(": deleted")] == [
+        f"{spoken(path)}: deleted" for path in PARTS
+    ]
     assert refused == []
     assert await parts(stage.cluster) == ""
     again = await uninstall(stage.cluster, "--yes")
