@@ -237,7 +237,8 @@ class Judge:
                 self._bounds.update(bounds)
             return
         old = [t for t in targets if not t.new]
-        asked = {n: q for n, q in compared.items() if not isinstance(q, Slow) or q.bound is not None}
+        bounded = {n: await self._bounded(n, q, source, targets) for n, q in compared.items()}
+        asked = {n: q for n, q in bounded.items() if q}
         before = {n: await self._hour(source, q, old, at.began, at) for n, q in asked.items()}
         histories = await asyncio.gather(*(source.history(q, targets, at.began, 10.0) for q in asked.values()))
         for readings in zip_longest(*histories):

@@ -69,7 +69,9 @@ def failed(evidence: Evidence, terms: Terms) -> bool:
 def _unanswered(evidence: Evidence, seen: Increments) -> Problem:
     if seen.trouble:
         return State.UNREACHABLE, seen.trouble
-    if seen.new_pods and seen.warming == seen.new_pods:
+    if not seen.new_pods:
+        return State.WAITING, "no new pod was asked yet"
+    if seen.warming == seen.new_pods:
         return State.WAITING, "new pods are warming up"
     known = evidence.new.requests + evidence.old.requests
     if not known and not seen.new_series and not seen.old_series:

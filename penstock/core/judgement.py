@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from penstock.core.counters import Count, Increments, Life, Memory, count
-from penstock.core.evidence import STANDARDS, Evidence, Terms, weigh
+from penstock.core.evidence import STANDARDS, Evidence, Terms, total, weigh
 from penstock.core.incident import CALM, Incident, begin, watch
 from penstock.core.judge import judge, judge_limit, preflight
 from penstock.core.limits import Breaches, breach
@@ -109,6 +109,8 @@ def look(
     """With the answers of one look. `before`: the old pods' counts before the first window, where just learnt."""
     if known.rollout != at.rollout:
         known, memories = Judgement(at.rollout), {}
+    elif known.source != source:  # the same series have other names there, and would look born
+        memories = {}
     calm = known.calm
     compared: dict[str, Compared] = {}
     limits: dict[str, Limited] = {}
@@ -155,12 +157,8 @@ def _compared(
         return replace(known, ready=ready, seen=seen), memory
     terms = terms_of(check, at)
     evidence = weigh(known.evidence, seen, terms, before=known.incident.before, calm=calm)
-    incident = watch(known.incident, reading.time, _total_old(seen))
+    incident = watch(known.incident, reading.time, total(seen, new=False), evidence.spread.factor)
     return replace(known, evidence=evidence, incident=incident, seen=seen), memory
-
-
-def _total_old(seen: Increments) -> Count:
-    return Count(sum(c.requests for c in seen.old.values()), sum(c.bad for c in seen.old.values()))
 
 
 def terms_of(check: Check, at: Bearings) -> Terms:
@@ -191,7 +189,7 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
         limited = known.limits.get(check.name) if mine else None
         if limited is None or limited.query != digest_of(check):
             return _unasked(check)
-        verdict = judge_limit(check.name, limited.breaches, check.query)
+        verdict = judge_limit(check.name, limited.breaches, check.query, now)
         if not at.began:
             return _tried(check, check.query, limited.breaches, verdict)
     else:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from penstock.core.pattern import Pattern, PatternError, compiled
+from penstock.core.pattern import Malformed, Pattern, PatternError, compiled
 
 _MATCHER = re.compile(r'\s*([a-zA-Z_][a-zA-Z0-9_]*)\s*(=~|!~|!=|=)\s*"((?:[^"\\\n]|\\.)*)"\s*,?')
 _ESCAPE = re.compile(r"\\(.)")
@@ -57,7 +57,7 @@ def parsed(text: str) -> tuple[Matcher, ...]:
 
 def _unescaped(match: re.Match[str]) -> str:
     if match[1] not in _CONTROLS:
-        raise PatternError(f"\\{match[1]} in a string; a backslash for the pattern is written twice")
+        raise Malformed(f"\\{match[1]} in a string; a backslash for the pattern is written twice")
     return _CONTROLS[match[1]]
 
 

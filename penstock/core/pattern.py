@@ -28,6 +28,10 @@ class PatternError(ValueError):
     """Not a pattern, or one that is not supported; says why."""
 
 
+class Malformed(PatternError):
+    """Not a pattern for anybody: refused at admission. What is only not supported here works on a Prometheus."""
+
+
 @dataclass(frozen=True)
 class Pattern:
     """A program: at a state either one character is consumed (`ranges`), or there are free ways on (`ways`)."""
@@ -98,7 +102,7 @@ class _Parser:
     def program(self) -> list[Step]:
         out = self._alternatives()
         if self.at < len(self.text):
-            raise PatternError("a closing parenthesis without an opening one")
+            raise Malformed("a closing parenthesis without an opening one")
         return out
 
     def _peek(self) -> str:
@@ -151,7 +155,7 @@ class _Parser:
         first = int(low)
         last = (int(high) if high else None) if comma else first
         if first > 1000 or (last is not None and not first <= last <= 1000):
-            raise PatternError("a repetition out of order or of more than 1000")
+            raise Malformed("a repetition out of order or of more than 1000")
         return first, last
 
     def _atom(self) -> list[Step]:
@@ -167,7 +171,7 @@ class _Parser:
             case "\\":
                 return [_Consume(self._escaped())]
             case "*" | "+" | "?":
-                raise PatternError(f"nothing before {character} to repeat")
+                raise Malformed(f"nothing before {character} to repeat")
             case "^" | "$":
                 raise PatternError(f"{character} is not needed: the whole value has to match")
         return [_Consume(((ord(character), ord(character)),))]
@@ -180,7 +184,7 @@ class _Parser:
             raise PatternError("too many parentheses in each other")
         body = self._alternatives()
         if not self._take(")"):
-            raise PatternError("an opening parenthesis without a closing one")
+            raise Malformed("an opening parenthesis without a closing one")
         self.depth -= 1
         return body
 
@@ -210,7 +214,7 @@ class _Parser:
                 self.at += 1
                 end = self._member()
                 if len(end) != 1 or end[0][0] < found[0][0]:
-                    raise PatternError("a range of characters out of order")
+                    raise Malformed("a range of characters out of order")
                 found = ((found[0][0], end[0][1]),)
             ranges += found
         self.at += 1

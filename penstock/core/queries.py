@@ -3,10 +3,13 @@
 Only the form: which series they select and what these say is the judge's business.
 """
 
+import contextlib
 import math
 import re
 from dataclasses import dataclass
 
+from penstock.core.matchers import parsed
+from penstock.core.pattern import Malformed, PatternError
 from penstock.core.units import AnnotationError, count, duration, quoted
 
 ERRORS_EXAMPLE = """'http_requests_total{code=~"5.."} / http_requests_total'"""
@@ -74,6 +77,11 @@ def _selector(text: str, start: int, example: str) -> tuple[Selector, int]:
     if body is None:
         problem = f"expected label matchers between braces, found {quoted(text[name.end() :])}"
         raise AnnotationError(problem, example, name.end() + 1)
+    with contextlib.suppress(PatternError):  # what only we do not support works on a Prometheus
+        try:
+            parsed(body.group(1) or "")
+        except Malformed as error:
+            raise AnnotationError(f"{error} in {quoted(body.group(0))}", example, name.end() + 1) from None
     return Selector(name.group(1), (body.group(1) or "").strip()), body.end()
 
 

@@ -38,6 +38,11 @@ def test_errors_are_two_selectors(text: str, read: Errors) -> None:
     assert queries.errors(text) == read
 
 
+def test_what_only_scraped_series_cannot_match_is_accepted() -> None:
+    """A Prometheus knows flags and classes that we do not; refusing them would take them from its users."""
+    assert queries.errors(r'a{path=~"(?i)x\\pL"} / a').bad.matchers == r'path=~"(?i)x\\pL"'
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -52,6 +57,8 @@ def test_errors_are_two_selectors(text: str, read: Errors) -> None:
         ("bad / all{", 'column 10: expected label matchers between braces, found "{"'),
         ("a / b / c", 'column 7: unexpected "/ c" after the second selector'),
         ("a / b[5m]", 'column 6: unexpected "[5m]" after the second selector'),
+        ('a{code=~"5("} / a', 'column 2: an opening parenthesis without a closing one in "{code=~"5("} "'),
+        ('a{code=~"*"} / a', 'column 2: nothing before * to repeat in "{code=~"*"} "'),
         ("rate(a[5m]) / b", "column 5: expected '/' between two selectors, found \"(a[5m]) / b\""),
     ],
 )

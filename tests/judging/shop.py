@@ -86,13 +86,11 @@ class Shop:
         made = await self.client.post(objects.services(self.namespace), service)
         self.url = f"http://{made['spec']['clusterIP']}:80"
         await self.apply("v1")
-        async with asyncio.timeout(90):
-            while not self.complete(await self.deployment()):
-                await asyncio.sleep(0.5)
-
-    def complete(self, deployment: Object) -> bool:
-        """All pods are available."""
-        return objects.at(deployment, "status", "availableReplicas") == self.order.replicas
+        for _ in range(180):
+            if objects.at(await self.deployment(), "status", "availableReplicas") == self.order.replicas:
+                return
+            await asyncio.sleep(0.5)
+        raise TimeoutError(f"the pods of {self.namespace} are not available")
 
     async def apply(self, version: str, error_rate: str = "") -> None:
         """Declare a version."""
