@@ -107,7 +107,7 @@ def held_failed(s: Situation) -> Decision | None:
 
 def no_steps(s: Situation) -> Decision | None:
     """Scaled down to a size that has none, and no new pod is left."""
-    if s.n > 0 or s.exposures or s.record.saved.paused:
+    if s.n > 0 or s.exposures or s.record.saved.paused or not s.deployment.seen:
         return None
     return workload.finish(s)
 
@@ -169,6 +169,8 @@ def judging(s: Situation) -> Decision | None:
 
 
 def next_step(s: Situation) -> Decision:
+    if not s.deployment.seen:  # finished on the counts of other replicas, it would take pods that are needed (I1)
+        return quiet("waiting until the native controller has seen the last change of the Deployment")
     if s.record.saved.paused:
         return paused_by_user(s)
     if s.following is None or s.n >= s.replicas:
