@@ -826,7 +826,7 @@ def test_the_same_observation_gives_the_same_decision() -> None:
 
 def test_nothing_is_finished_before_the_native_controller_has_seen_a_change_of_replicas() -> None:
     """From ten to one and finished at once, it took the old pod for one too many (I1)."""
-    waits = decide(observation(record(step=3), 5, 5, seen=False))
+    waits = decide(observation(record(step=3, target=5), 5, 5, seen=False))
     assert waits.message == "waiting until the native controller has seen the last change of the Deployment"
     assert waits.write is None
-    assert decide(observation(record(step=3), 5, 5)).reason is Reason.FINISHING
+    assert decide(observation(record(step=3, target=5), 5, 5)).reason is Reason.FINISHING
