@@ -6,7 +6,7 @@ Before the phase itself come the rules that end a rollout or put the record righ
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from penstock.core import keys
+from penstock.core import keys, wording
 from penstock.core.checks import Severity, findings
 from penstock.core.decision import Align, Decision, Patch
 from penstock.core.draft import released
@@ -241,7 +241,7 @@ def finishing(s: Situation) -> Decision:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
         message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
         return Decision(found[0].reason, message)
-    return Decision(Reason.FINISHING, f"all steps passed; {workload.passed(s)}")
+    return Decision(Reason.FINISHING, f"all steps passed; {wording.all_get(s.replicas)}")
 
 
 def rejected(s: Situation) -> Decision:

@@ -5,6 +5,7 @@ step has passed.
 from collections.abc import Callable
 from dataclasses import replace
 
+from penstock.core import wording
 from penstock.core.checks import Finding, Severity, findings
 from penstock.core.decision import RESYNC, Decision
 from penstock.core.judging import asks, unproven, worse
@@ -136,22 +137,18 @@ def available(s: Situation) -> Decision | None:
 def waiting_for_pods(s: Situation) -> Decision:
     found = findings(s)
     why = f" ({found[0].message})" if found else ""
-    message = f"step {s.record.step} of {len(s.exposures)}: waiting until {_pods(s)} available"
+    message = f"step {s.record.step} of {len(s.exposures)}: waiting until {wording.not_yet(s.n)}"
     due = [p.created + s.deadline for p in s.new_pods if not p.ready]
     due += [p.ready_since + (s.record.saved.min_ready or 0) for p in s.new_pods if p.ready]
     wait = min((moment - s.now + 0.05 for moment in due if moment > s.now), default=RESYNC)
     return Decision(Reason.WAITING_FOR_PODS, message + why, wait=wait)
 
 
-def _pods(s: Situation) -> str:
-    return "1 pod of the new version is" if s.n == 1 else f"{s.n} pods of the new version are"
-
-
 def judging(s: Situation) -> Decision | None:
     """The shortest stay, the findings that extend it, the metric checks, the person."""
     found = () if s.overruled else findings(s)
     earliest, latest = s.available_since + s.plan.step_time.min, s.latest
-    where = f"step {s.record.step} of {len(s.exposures)}: {workload.running(s)}"
+    where = f"step {s.record.step} of {len(s.exposures)}: {wording.run(s.n, s.replicas)}"
     if s.now < earliest:
         return Decision(Reason.JUDGING, f"{where}, judged until {clock(earliest)}", wait=earliest - s.now + 0.05)
     if found and (found[0].severity is Severity.WAIT or s.now < latest):

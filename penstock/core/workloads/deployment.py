@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from penstock.core import keys
+from penstock.core import keys, wording
 from penstock.core.decision import Clean, Decision, Delete, Empty, Patch, Unmark, Write
 from penstock.core.draft import Draft, released, stepping
 from penstock.core.exposure import clamp, settled, window
@@ -127,21 +127,10 @@ def open_window(s: Situation, step: int) -> Decision:
         replicas=r,
         awaiting=False,
     )
-    message = f"step {step} of {len(s.exposures)}: {_get(exposure.pods, r)} the new version"
+    message = f"step {step} of {len(s.exposures)}: {wording.get(exposure.pods, r)}"
     before = s.exposure(step - 1) if step > 1 else None
     first = s.n <= (before.pods if before else 0)  # a further window of the same step is nothing new to people
     return Decision(Reason.STEP_OPENED, message, patch(s, record, fields), POLL, shown=first)
-
-
-def _get(pods: int, replicas: int) -> str:
-    return "1 pod, beside the old one, gets" if replicas == 1 else f"{pods} of {replicas} pods get"
-
-
-def running(s: Situation) -> str:
-    """How many pods run the new version. A single one has the old one beside it until the end."""
-    if s.replicas == 1 and s.n == 1:
-        return "1 pod, beside the old one, runs the new version"
-    return f"{s.n} of {s.replicas} pods run the new version"
 
 
 def window_settled(s: Situation) -> bool:
@@ -297,12 +286,8 @@ def finish(s: Situation) -> Decision:
     """Every field is the user's again; the native controller completes."""
     phase = after(s.record.phase, Event.PASSED)
     record = replace(s.record, phase=phase, since=s.now, awaiting=False, failed="", note="")
-    message = f"all steps passed; {passed(s)}"
+    message = f"all steps passed; {wording.all_get(s.replicas)}"
     return Decision(Reason.FINISHING, message, patch(s, record, s.record.saved.rolling()), POLL)
-
-
-def passed(s: Situation) -> str:
-    return f"{'the only pod gets' if s.replicas == 1 else f'all {s.replicas} pods get'} the new version"
 
 
 def complete(s: Situation) -> bool:
@@ -316,8 +301,7 @@ def end(s: Situation) -> Decision:
     draft = released(s.deployment.managed, s.record, s.record.saved)
     note = previous(s.record.stable, s.now + s.plan.fast_rollback)
     last = replace(draft, label=LEFT, annotations={**draft.annotations, keys.PREVIOUS: note})
-    whole = "the only pod runs" if s.replicas == 1 else f"all {s.replicas} pods run"
-    return Decision(Reason.PROMOTED, f"{whole} the new version", Patch(last), POLL)
+    return Decision(Reason.PROMOTED, wording.all_run(s.replicas), Patch(last), POLL)
 
 
 def release(s: Situation, reason: Reason, message: str) -> Decision:
