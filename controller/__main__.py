@@ -10,13 +10,13 @@ import asyncio
 
 import click
 
-from controller.configuration import ConfigurationError, load
 from controller.judge import sources
 from controller.loop import lead
 from controller.settings import Settings
 from controller.telemetry import Telemetry, configure_logs, serve_metrics
 from penstock import __version__
 from penstock.kube import Client, Lease, hold
+from penstock.metrics.configuration import ConfigurationError, load
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:

@@ -15,11 +15,8 @@ from typing import Any
 
 import structlog
 
-from controller.configuration import Configuration
 from controller.observe import Sight, Watcher
 from controller.sources.pods import Pods
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Source, Target
 from controller.stored import restore, store
 from controller.telemetry import Telemetry
 from penstock.core import keys, promql
@@ -33,6 +30,9 @@ from penstock.core.reading import Counters, Reading, Scalar
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.kube import ApiError, Client, NotFound, objects
+from penstock.metrics.configuration import Configuration
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Source, Target
 
 Object = dict[str, Any]
 Compared = Mapping[str, Errors | Slow]

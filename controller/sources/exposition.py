@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-from controller.sources.counting import MOST_SERIES, Labels, Unusable
+from penstock.metrics.counting import MOST_SERIES, Labels, Unusable
 
 LONGEST_LINE = 4 * 1024
 OLDEST = 60.0

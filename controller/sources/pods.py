@@ -16,15 +16,15 @@ from typing import Self
 
 from yarl import URL
 
-from controller.sources import counting, web
-from controller.sources.counting import NoBucket, Unusable
 from controller.sources.exposition import PATIENCE, Sample, samples
-from controller.sources.source import Check, Target
 from penstock.core.histogram import Spread
 from penstock.core.matchers import parsed, select
 from penstock.core.pattern import PatternError
 from penstock.core.queries import Errors, Limit, Selector, Slow
 from penstock.core.reading import Counters, Reading, Scalar
+from penstock.metrics import counting, web
+from penstock.metrics.counting import NoBucket, Unusable
+from penstock.metrics.source import Check, Target
 
 SECONDS = 3.0
 CAP = 5 * 1024 * 1024

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.configuration import Configuration, Prometheus, load
+from penstock.metrics.configuration import Configuration, Prometheus, load
 from sandbox import prometheus
 from sandbox.directory import Directory
 from sandbox.discovery import targets

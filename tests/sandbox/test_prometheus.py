@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from controller.configuration import Prometheus as Settings
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Target
 from penstock.core.queries import errors, slow
 from penstock.core.reading import Counters, Reading
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Target
 from sandbox import image, packages
 from sandbox.api import Api
 from sandbox.cluster import Sandbox
@@ -29,7 +29,7 @@ CHECKS = (errors('http_requests_total{code=~"5.."} / http_requests_total'), slow
 SCRAPE = """
 import asyncio, json, sys
 from controller.sources.pods import Pods
-from controller.sources.source import Target
+from penstock.metrics.source import Target
 from penstock.core.queries import errors, slow
 CHECKS = (errors('http_requests_total{code=~"5.."} / http_requests_total'), slow("http_request_duration_seconds > 5ms"))
 async def main():

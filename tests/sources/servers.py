@@ -7,10 +7,10 @@ import json
 from collections.abc import AsyncIterator
 from typing import Any
 
-from controller.configuration import Prometheus as Settings
 from controller.sources.pods import Pods
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Target
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Target
 from tests.kube.loopback import CHUNKED, Asked, Loopback, Respond, chunk, http
 
 NOW = 1_800_000_000.0

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.configuration import BasicAuth, Configuration, ConfigurationError, Prometheus, load, parse
+from penstock.metrics.configuration import BasicAuth, Configuration, ConfigurationError, Prometheus, load, parse
 
 EXAMPLE = "example: prometheus: {url: 'http://prometheus.monitoring.svc:9090'}"
 ALLOWED = "allowed: http:// or https://, a host, a port and a path; no user, no query"

@@ -6,9 +6,9 @@ import time
 import pytest
 
 from controller.sources import pods
-from controller.sources.source import Target
 from penstock.core.queries import Errors, Selector, Slow, errors, slow
 from penstock.core.reading import Counters
+from penstock.metrics.source import Target
 from tests.kube.loopback import Asked, Loopback, Respond, always, http
 from tests.sources import servers
 from tests.sources.servers import page, pod

@@ -10,12 +10,12 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from controller.configuration import Prometheus as Settings
-from controller.sources import query
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Target
 from penstock.core.queries import Errors, Selector, limit
 from penstock.core.reading import Counters
+from penstock.metrics import query
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Target
 from tests.kube.loopback import Asked, Loopback, Respond, always, http
 from tests.sources import servers
 from tests.sources.servers import NOW, one, prometheus, said, series

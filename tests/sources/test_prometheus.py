@@ -8,13 +8,13 @@ from urllib.parse import parse_qs
 
 import pytest
 
-from controller.configuration import BasicAuth
-from controller.configuration import Prometheus as Settings
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Target
 from penstock.core.histogram import Spread
 from penstock.core.queries import Errors, Selector, Slow, limit
 from penstock.core.reading import Reading
+from penstock.metrics.configuration import BasicAuth
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Target
 from tests.kube import pki
 from tests.kube.loopback import Asked, Loopback, Respond, always, http
 from tests.sources.servers import NOW, one, prometheus, said, series

@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import yaml
 
-from controller.configuration import Prometheus as Settings
-from controller.sources.prometheus import Prometheus
-from controller.sources.source import Target
 from penstock.core import promql
 from penstock.core.queries import Slow, errors, limit, slow
 from penstock.core.reading import Reading
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.source import Target
 from tests.sources.exposed import PROTOBUF, Exposed, native
 
 pytestmark = pytest.mark.cluster

@@ -6,7 +6,7 @@ import pytest
 from yarl import URL
 
 from controller.sources.pods import _url
-from controller.sources.source import Target
+from penstock.metrics.source import Target
 
 
 def pod(ip: str | None = "10.1.2.3", ports: dict[str, int] | None = None, **notes: str) -> dict[str, Any]:

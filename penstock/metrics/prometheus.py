@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
-from controller.configuration import Prometheus as Settings
-from controller.sources import counting, query
-from controller.sources.counting import NoBucket, Unusable
-from controller.sources.query import Api, Raw
-from controller.sources.samples import above, floats, natives, spread
-from controller.sources.source import Check, Target
-from controller.sources.tracks import Scrapes, Series
-from controller.sources.web import Trouble
 from penstock.core import promql
 from penstock.core.histogram import Spread
 from penstock.core.queries import Errors, Limit, Selector, Slow
 from penstock.core.reading import Counters, Reading, Scalar
+from penstock.metrics import counting, query
+from penstock.metrics.configuration import Prometheus as Settings
+from penstock.metrics.counting import NoBucket, Unusable
+from penstock.metrics.query import Api, Raw
+from penstock.metrics.samples import above, floats, natives, spread
+from penstock.metrics.source import Check, Target
+from penstock.metrics.tracks import Scrapes, Series
+from penstock.metrics.web import Trouble
 
 
 @dataclass(frozen=True)

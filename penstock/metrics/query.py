@@ -15,9 +15,9 @@ import aiohttp
 import msgspec
 from yarl import URL
 
-from controller.configuration import Prometheus
-from controller.sources import web
-from controller.sources.web import Trouble
+from penstock.metrics import web
+from penstock.metrics.configuration import Prometheus
+from penstock.metrics.web import Trouble
 
 SECONDS = 5.0
 CAP = 1024 * 1024

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from statistics import median
 
-from controller.sources.counting import Labels
+from penstock.metrics.counting import Labels
 
 COPIED = ("job", "prometheus", "prometheus_replica")
 """Labels that say who scraped. Not `service`, `endpoint`, `replica`: applications use those for themselves."""

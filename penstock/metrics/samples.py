@@ -7,10 +7,10 @@ of the scrape nor a past.
 import math
 from collections.abc import Callable, Iterator
 
-from controller.sources.query import Histogram, Raw, number
-from controller.sources.tracks import Series
 from penstock.core import histogram
 from penstock.core.histogram import Bucket, Spread
+from penstock.metrics.query import Histogram, Raw, number
+from penstock.metrics.tracks import Series
 
 
 def floats(series: Raw) -> Series:
