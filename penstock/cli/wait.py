@@ -147,6 +147,7 @@ async def waited(
     except NotFound:
         if not begin:
             raise Refusal(f"there is no Deployment {name} in namespace {namespace}", "name another one by -n") from None
+        changes.put_nowait(None)
     if begin:
         click.echo(f"{namespace}/{name}: waiting for a rollout to begin", err=True)
     reflector = Reflector(client, path, field, lambda _key, _old, new: changes.put_nowait(new))
@@ -179,15 +180,13 @@ async def _begun(get: "Next", patience: float) -> Object | None:
     from penstock.core.template import template_hash
 
     last: Object | None = None
-    templates: set[str] = set()
+    templates: set[str] = set()  # an empty one stands for no Deployment
     try:
         async with asyncio.timeout(patience):
             while True:
                 last = await get()
-                if last is None:
-                    continue
-                templates.add(template_hash(last["spec"]["template"]))
-                if active(last) or len(templates) > 1:
+                templates.add(template_hash(last["spec"]["template"]) if last else "")
+                if last and (active(last) or len(templates) > 1):
                     return last
     except TimeoutError:
         return last
