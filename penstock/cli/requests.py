@@ -113,7 +113,9 @@ def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) ->
 
     async def act(client: "Client", namespace: str) -> str:
         written = await write(client, asked)
-        return await answer(client, written) if wait else "asked; the controller takes it up"
+        if wait:
+            return await answer(client, written)
+        return f"asked; {written.sight.silent or 'the controller takes it up'}"
 
     click.echo(f"{asked.sight.seen.deployment.namespace}/{name}: {run(act)}")
 

@@ -135,6 +135,7 @@ async def watched(here: World) -> None:
     await here.until_promoted("2")
     while "no active rollout" not in lines[-1] or len(lines) == 1:
         lines.append((await asyncio.wait_for(process.stdout.readline(), 60)).decode())
+        assert lines[-1], await process.communicate()  # it has ended by itself
     process.send_signal(signal.SIGINT)
     rest, errors = await process.communicate()
     assert (process.returncode, rest, errors) == (0, b"", b"")
