@@ -22,7 +22,7 @@ from tests.cluster.world import World
 
 pytestmark = [pytest.mark.cluster, pytest.mark.full]
 
-SLOW = Workload(4, "50%", "25%", "1", "60s..90s")
+SLOW = Workload(4, "50%", "25%", "1", "20s..90s")
 SOON = 8.0
 """Seconds, less than the time-out that Helm is given: an answer that comes before was not waited for."""
 
@@ -74,7 +74,7 @@ def _write(directory: Path) -> None:
     (directory / "templates" / "web.yaml").write_text(text.replace(image("VERSION"), image("{{ .Values.version }}")))
 
 
-def waits(major: int, *, paused_is_ready: bool) -> Scenario:
+def waits(major: int) -> Scenario:
     """Held, superseded by another upgrade, rolled back; then taken back, tried again, promoted."""
 
     async def scenario(here: World) -> None:
@@ -86,10 +86,10 @@ def waits(major: int, *, paused_is_ready: bool) -> Scenario:
         await here.start_controller()
         held, seconds = await chart.upgraded("2")
         print(f"helm {major} held: {held.code} after {seconds:.1f} s: {held.err[-600:]}", flush=True)
-        assert (held.code == 0, seconds < SOON) == (paused_is_ready, paused_is_ready)
+        assert (held.code, seconds < SOON) == (0, True), held.err
         await here.until("holding", lambda: here.holding(1))
         newer, _ = await chart.upgraded("3")
-        assert (newer.code == 0) == paused_is_ready
+        assert newer.code == 0, newer.err
         await here.until("of 3", lambda: here.holding(1) and here.pods("3") == 1)
         back = await chart.helm("rollback", "web", "1")
         assert back.code == 0, back.err
@@ -100,8 +100,7 @@ def waits(major: int, *, paused_is_ready: bool) -> Scenario:
         await here.until_rejected()
         again, seconds = await chart.upgraded("4")
         print(f"helm {major} rejected: {again.code} after {seconds:.1f} s: {again.err[-600:]}", flush=True)
-        assert (again.code == 0) == paused_is_ready
-        await here.client.merge(here.path, {"metadata": {"annotations": {"penstock.dev/step-time": "1s..60s"}}})
+        assert (again.code, seconds < SOON) == (0, True), again.err
         await here.ask("retry")
         await here.until_promoted("4")
         await restored(here)
@@ -111,7 +110,7 @@ def waits(major: int, *, paused_is_ready: bool) -> Scenario:
     return scenario
 
 
-@pytest.mark.parametrize(("major", "paused_is_ready"), [(3, True), (4, False)])
-async def test_what_helm_waits_for(stage: Stage, major: int, paused_is_ready: bool) -> None:
-    """The guide says so, and what to do about it."""
-    await stage.play({f"helm {major}": waits(major, paused_is_ready=paused_is_ready)})
+@pytest.mark.parametrize("major", [3, 4])
+async def test_helm_takes_a_held_release_for_a_success(stage: Stage, major: int) -> None:
+    """Both skip a Deployment that is paused in the answer to their own write. The guide says so, and what to do."""
+    await stage.play({f"helm {major}": waits(major)})
