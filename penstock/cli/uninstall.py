@@ -1,7 +1,8 @@
 """`penstock uninstall`: takes Penstock out of a cluster, and every half-done rollout to an end.
 
-The order is what this is about. Were the gate taken away first, held releases would lose their guard and people's next
-`kubectl apply` would meet the step lock; were the lock taken away first, a resume would be a full release. So:
+The order is what this is about. Were the gate taken away first, held releases would lose their guard, and every apply
+of an unchanged manifest would be refused by the step lock (measured); were the lock taken away first, a resume that the
+webhook does not see would be a full release. So:
 
     1  the controller      rollouts stand still at or below their step; the webhook goes on guarding them
     2  the rollouts        each is released, put back, or left held
