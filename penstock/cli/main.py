@@ -24,6 +24,7 @@ COMMANDS = {
     "undo": ("penstock.cli.undo:undo", "Declare the former version again, and end the rollout."),
     "release": ("penstock.cli.release:release", "Let a release go to all pods at once, not judged (break-glass)."),
     "retry": ("penstock.cli.requests:retry", "Try a rejected version again."),
+    "backtest": ("penstock.cli.backtest:backtest", "Run the checks on the past: false alarms, time of a release."),
     "replay": ("penstock.cli.replay:replay", "Make the decision of a recorded observation again."),
     "uninstall": ("penstock.cli.uninstall:uninstall", "Take Penstock out of the cluster."),
     "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),

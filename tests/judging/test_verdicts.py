@@ -4,11 +4,16 @@
 """
 
 import asyncio
+import json
 import statistics
+import subprocess
+import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
+from sandbox.cluster import Sandbox
 from tests.judging.conftest import Open
 from tests.judging.shop import Order, Shop, Story
 
@@ -86,6 +91,21 @@ async def test_each_story_ends_as_it_must(opened: Open) -> None:
     stories = {name: story for name, story in zip(plays, ended, strict=True) if isinstance(story, Story)}
     assert stories.keys() == plays.keys()
     assert stories["bad"].steps == stories["metered"].steps == [1]
+
+
+async def test_backtest_tells_of_releases_that_changed_nothing(opened: Open, market: Sandbox) -> None:
+    """Before the first real release people learn what their checks would have said, and how long one takes."""
+    shop = await opened("past", Order(step_time="10s..60s", source="prometheus"))
+    async with shop.traffic(60):
+        await asyncio.sleep(75)
+    asked = ["backtest", "web", "-n", "past", "--hours", "0.2", "--prometheus", market.prometheus, "-o", "json"]
+    program = Path(sys.executable).with_name("penstock")
+    command = [str(program), *asked, "--kubeconfig", str(market.kubeconfig)]
+    answer = await asyncio.to_thread(subprocess.run, command, capture_output=True, text=True, timeout=60, check=False)
+    assert answer.returncode == 0, answer.stderr
+    found = json.loads(answer.stdout)["summary"]
+    assert (found["trials"], found["taken back"], found["promoted"]) == (4, 0, 4)
+    assert 20 <= found["median seconds"] <= 60
 
 
 @pytest.mark.full
