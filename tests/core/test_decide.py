@@ -56,6 +56,7 @@ Row = tuple[Callable[[Situation], Decision | None], Observation, Reason, str, Wr
 HELD = record()
 PAUSED = Fields(paused=True)
 BRAKED = Fields(min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE, paused=True)
+LONG_DOWN: dict[str, Any] = {"ready": False, "created": NOW - 700, "ready_since": NOW - 700}
 STEP = "step 1 of 3: 1 of 10 pods run the new version"
 WEB = "web -n shop"
 
@@ -392,8 +393,8 @@ IN_PHASE: list[tuple[str, Observation, Reason, str, Write | None]] = [
         Empty("web-v2"),
     ),
     (
-        "a retreat empties a new ReplicaSet of which no pod is Ready, however few old ones are",
-        observation(record(Phase.RETREATING, failed="x"), 8, 5, pods=pods("v1", 5) + pods("v2", 8, ready=False)),
+        "a retreat empties a new ReplicaSet of which no pod has been Ready for long, however few old ones are",
+        observation(record(Phase.RETREATING, failed="x"), 8, 5, pods=pods("v1", 5) + pods("v2", 8, **LONG_DOWN)),
         Reason.WINDOW,
         "web-v2 is emptied",
         Empty("web-v2"),

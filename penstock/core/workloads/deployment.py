@@ -17,7 +17,7 @@ from penstock.core.draft import Draft, released, stepping
 from penstock.core.exposure import clamp, settled, window
 from penstock.core.fields import ROLLING, Fields
 from penstock.core.gate import previous
-from penstock.core.observation import Observation
+from penstock.core.observation import Observation, Pod
 from penstock.core.ownership import given_back, in_the_way, ours, owners
 from penstock.core.reasons import Reason
 from penstock.core.record import Record, declared
@@ -232,10 +232,11 @@ def retreating(s: Situation) -> Decision:
         return Decision(Reason.RETREATING, message, stable_window(s, s.record), POLL, shown=False)
     ready = sum(p.ready for p in s.stable_pods)
     filled = s.stable is not None and s.stable.replicas > 0  # with none active, the declared version would be refilled
-    missed = any(p.ready for p in s.seen.pods if p.owner == s.others[0].uid)  # else none is taken from anybody
+    lost = tuple(p for p in s.seen.pods if p.owner == s.others[0].uid and not p.deleting)
+    missed = lost and not _down(s, lost)  # pods that crash are Ready now and then, and serve until old ones do
     if len(s.others) == 1 and filled and (ready >= s.replicas - s.limits.unavailable or not missed):
         return quiet(f"{s.others[0].name} is emptied", Empty(s.others[0].name))
-    if not s.record.failed and _stable_fell(s):
+    if not s.record.failed and _down(s, s.stable_pods):
         message = f"no pod of the stable version has been Ready for {s.deadline:.0f} s, there is nothing to go back to"
         return release(s, Reason.NO_STABLE, message)
     stable = s.stable
@@ -244,10 +245,10 @@ def retreating(s: Situation) -> Decision:
     return Decision(Reason.RETREATING, message + ", after pods of the stable version have become Ready", wait=POLL)
 
 
-def _stable_fell(s: Situation) -> bool:
-    """Whether the stable version is down for longer than its owner waits for a pod: a newer one may be the cure."""
-    since = [max(p.created, p.ready_since) for p in s.stable_pods]
-    return bool(since) and not any(p.ready for p in s.stable_pods) and s.now - max(since) > s.deadline
+def _down(s: Situation, pods: tuple[Pod, ...]) -> bool:
+    """Whether none of these pods has been Ready for longer than their owner waits for one."""
+    since = [max(p.created, p.ready_since) for p in pods]
+    return bool(since) and not any(p.ready for p in pods) and s.now - max(since) > s.deadline
 
 
 def _turned_back(s: Situation, left: int) -> bool:
