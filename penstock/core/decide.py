@@ -23,6 +23,7 @@ from penstock.core.situation import Situation
 from penstock.core.units import AnnotationError
 from penstock.core.workloads import deployment as workload
 from penstock.core.workloads.deployment import POLL, patch, quiet
+from penstock.core.workloads.retreat import rejected_message, retreat, retreating
 
 Rule = Callable[[Situation], Decision | None]
 
@@ -192,7 +193,7 @@ def in_phase(s: Situation) -> Decision:
 
 def pending(s: Situation) -> Decision:
     if s.others:
-        return workload.retreat(s, Reason.SUPERSEDED, "pods of other versions go before the first step", restart=True)
+        return retreat(s, Reason.SUPERSEDED, "pods of other versions go before the first step", restart=True)
     if s.replicas == 0:
         return scaled_to_zero(s)
     if s.record.saved.paused:
@@ -223,7 +224,7 @@ def braking(s: Situation) -> Decision:
 def opening(s: Situation) -> Decision:
     if not s.paused and workload.window_settled(s) and workload.outgrown(s):
         message = f"{s.n} of {s.replicas} pods run the new version after a change of replicas; it is opened anew"
-        return workload.retreat(s, Reason.SCALED, message, restart=True)
+        return retreat(s, Reason.SCALED, message, restart=True)
     if s.paused or workload.window_settled(s):
         return workload.close_window(s)
     return quiet(f"step {s.record.step}: the native controller adds pods of the new version")
@@ -236,7 +237,7 @@ def finishing(s: Situation) -> Decision:
         return paused_by_user(s)
     found = [f for f in findings(s) if f.severity is Severity.FAIL]
     if found and s.plan.on_failure == "rollback" and s.stable:
-        return workload.retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
+        return retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
     if found:
         name = f"{s.deployment.name} -n {s.deployment.namespace}"
         message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
@@ -249,8 +250,8 @@ def rejected(s: Situation) -> Decision:
         record = replace(s.record, phase=Phase.RETREATING, since=s.now)
         return quiet("pods of a rejected version appeared; they go", patch(s, record, s.deployment.fields))
     if s.replicas == 0:
-        return workload.clear_newer(s) or Decision(Reason.REJECTED, workload.rejected_message(s))
-    return Decision(Reason.REJECTED, workload.rejected_message(s))
+        return workload.clear_newer(s) or Decision(Reason.REJECTED, rejected_message(s))
+    return Decision(Reason.REJECTED, rejected_message(s))
 
 
 RULES: tuple[Rule, ...] = (
@@ -273,7 +274,7 @@ PHASES: Mapping[Phase, Callable[[Situation], Decision]] = {
     Phase.BRAKING: braking,
     Phase.OPENING: opening,
     Phase.HOLDING: holding,
-    Phase.RETREATING: workload.retreating,
+    Phase.RETREATING: retreating,
     Phase.REJECTED: rejected,
     Phase.FINISHING: finishing,
     Phase.LEAVING: workload.leave,

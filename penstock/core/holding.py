@@ -15,6 +15,7 @@ from penstock.core.situation import Situation
 from penstock.core.units import clock
 from penstock.core.workloads import deployment as workload
 from penstock.core.workloads.deployment import patch, quiet
+from penstock.core.workloads.retreat import retreat
 
 Rule = Callable[[Situation], Decision | None]
 
@@ -48,7 +49,7 @@ def fail(s: Situation, finding: Finding) -> Decision:
     where = f"step {s.record.step} of {len(s.exposures)}"
     if s.plan.on_failure == "rollback":
         message = f"{where}: {finding.message}; the release is taken back"
-        return workload.retreat(s, finding.reason, message, failed=f"{where}: {finding.message}")
+        return retreat(s, finding.reason, message, failed=f"{where}: {finding.message}")
     if s.record.failed:
         return _held_failed(s)
     approved = tuple(step for step in s.record.approved if step != s.record.step)  # given before it failed
@@ -81,7 +82,7 @@ def scaled(s: Situation) -> Decision | None:
     if not promoted and s.n <= most:
         return None
     message = f"{s.n} of {s.replicas} pods run the new version, step {s.record.step} allows {s.k}; it is opened anew"
-    return workload.retreat(s, Reason.SCALED, message, restart=True)
+    return retreat(s, Reason.SCALED, message, restart=True)
 
 
 def brake_amiss(s: Situation) -> Decision | None:

@@ -12,8 +12,8 @@ from penstock.core.reasons import Reason
 from penstock.core.situation import Situation
 from penstock.core.units import clock
 from penstock.core.verdict import State, StepVerdict, Together, Verdict, step_verdict
-from penstock.core.workloads import deployment as workload
 from penstock.core.workloads.deployment import patch, quiet
+from penstock.core.workloads.retreat import retreat
 
 FAILED = {"errors": Reason.MORE_ERRORS, "slow": Reason.SLOWER}
 """Reasons of checks that failed; any other is a limit."""
@@ -86,7 +86,7 @@ def _inconclusive(s: Situation, where: str, found: StepVerdict) -> Decision | No
     undecided = f"{_named(found.because)} at the end of the longest stay"
     if s.plan.on_inconclusive == "rollback":
         message = f"{where}; no verdict of {undecided}; the release is taken back (on-inconclusive: rollback)"
-        return workload.retreat(s, Reason.INCONCLUSIVE, message, failed=f"no verdict of {undecided}")
+        return retreat(s, Reason.INCONCLUSIVE, message, failed=f"no verdict of {undecided}")
     message = (
         f"{where}; no verdict of {undecided}, held. Go on: penstock approve {_name(s)}; back: penstock abort {_name(s)}"
     )

@@ -15,7 +15,8 @@ from penstock.core.record import Record
 from penstock.core.rollout import Event, Phase, after
 from penstock.core.situation import Situation
 from penstock.core.units import AnnotationError, clock
-from penstock.core.workloads.deployment import POLL, patch, retreat
+from penstock.core.workloads.deployment import POLL, patch
+from penstock.core.workloads.retreat import retreat
 
 CONSUMED = {keys.REQUEST: None}
 
