@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import re
 import statistics
 import subprocess
 import sys
@@ -91,6 +92,35 @@ async def test_each_story_ends_as_it_must(opened: Open) -> None:
     stories = {name: story for name, story in zip(plays, ended, strict=True) if isinstance(story, Story)}
     assert stories.keys() == plays.keys()
     assert stories["bad"].steps == stories["metered"].steps == [1]
+
+
+async def test_evidence_survives_a_restart_of_the_controller(opened: Open, market: Sandbox) -> None:
+    """From the annotation where pods were scraped, from the server's own history where a Prometheus was asked."""
+    orders = {source: Order(step_time="2m..5m", source=source) for source in ("pods", "prometheus")}
+    shops = [await opened(f"again-{source}", order) for source, order in orders.items()]
+
+    async def counted(shop: Shop) -> int:
+        """Requests to new pods, by what the controller says."""
+        for _ in range(120):
+            story = Story()
+            story.saw(await shop.deployment())
+            found = re.search(r"errors: new \d+/(\d+) ", " ".join(story.messages))
+            if found and int(found[1]) > 100:
+                return int(found[1])
+            await asyncio.sleep(0.5)
+        raise AssertionError(f"nothing was counted in {shop.namespace}: {story}")
+
+    async with shops[0].traffic(40), shops[1].traffic(40):
+        await asyncio.gather(*(shop.apply("v2") for shop in shops))
+        await asyncio.gather(*map(counted, shops))
+        await asyncio.sleep(31)  # the annotation is written every thirty seconds
+        before = [await counted(shop) for shop in shops]
+        await asyncio.to_thread(market.restart, "controller")
+        await asyncio.sleep(12)
+        after = [await counted(shop) for shop in shops]
+    for shop, fewer, more in zip(shops, before, after, strict=True):
+        print(f"{shop.namespace}: {fewer} requests before, {more} after")
+        assert more > 0.9 * fewer, shop.namespace
 
 
 async def test_backtest_tells_of_releases_that_changed_nothing(opened: Open, market: Sandbox) -> None:
