@@ -23,7 +23,7 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 
 test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
 	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
-	$(BIN)/pytest -m "(cluster or real) and not full"
+	$(BIN)/pytest -m "(cluster or real) and not full" --durations=15
 
 test-full: setup  ## every test, with new examples for the property tests
 	PENSTOCK_RANDOM=1 $(BIN)/pytest
