@@ -80,6 +80,7 @@ async def through_its_states(here: World) -> None:
     await answered(here, PROMOTED)
 
 
+@pytest.mark.full
 async def test_every_waiter_says_what_the_guide_says(stage: Stage) -> None:
     """A false success is the worst answer: it is the one that nobody looks at."""
     await stage.play({"held, taken back, promoted": through_its_states})
