@@ -6,6 +6,7 @@ the next event or due time; it knows nothing that is not in the cluster, so it m
 
 import asyncio
 import random
+import time
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +32,7 @@ from penstock.core.release import failed_version
 from penstock.kube import PARTIAL_LIST, ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
 
 Object = dict[str, Any]
-Said = tuple[Reason, str, tuple[str, ...]]
+Said = tuple[Reason, str]
 log = structlog.get_logger()
 
 SETTLE = 0.3
@@ -43,6 +44,9 @@ SCAN_DEADLINE = 30.0
 BUG_PAUSE = 30.0
 """Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
 
+
+NUMBERS, LIVELY, NUMBERS_HELD = 5.0, 900.0, 60.0
+"""Seconds between two tellings of the checks' numbers, for so long after the last change, and from then on."""
 
 REVERTED = "the stable version was declared again; the rollout is over"
 RELEASED = "opted out; every field is as its owner had it"
@@ -137,6 +141,8 @@ class Rollout:
         self._judge = Judge(shard.client, shard.sources, shard.telemetry, self._watcher, self._wake.set)
         self._told: Said | None = None
         self._logged: Said | None = None
+        self._numbers: tuple[str, ...] = ()
+        self._numbered = self._since = 0.0
         self._failures = 0
         self._step = 0
         self._over = False
@@ -209,15 +215,15 @@ class Rollout:
             sight = await self._watcher.fresh(self.name, epoch)
             decision = decide(sight.seen)
         decided, decision = decision, self._ended_by_admission(sight.seen, decision)
-        self._note(sight.seen, decided, decision)
+        numbers = self._note(sight.seen, decided, decision)
         if decision.over and not self._left:  # our watch is behind, or a new rollout has begun since we read
             return SETTLE
         if decision.over:
             self._over = True  # before anything is awaited: what is seen from here on is another rollout's
-            await self._tell(sight, decision)
+            await self._tell(sight, decision, numbers)
             return 0.0
         written = await self._write(sight, decision)
-        await self._tell(sight, decision)
+        await self._tell(sight, decision, numbers)
         return min(decision.wait, SETTLE) if written else decision.wait
 
     def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:
@@ -240,28 +246,38 @@ class Rollout:
             raise LeaseLost
         return await write(self.shard.client, sight, decision)
 
-    async def _tell(self, sight: Sight, decision: Decision) -> None:
-        said = (decision.reason, decision.message, decision.sentences)
-        if decision.shown and said != self._told:
-            changed = self._told is None or said[:2] != self._told[:2]
+    async def _tell(self, sight: Sight, decision: Decision, numbers: bool) -> None:
+        said = (decision.reason, decision.message)
+        changed = said != self._told
+        if decision.shown and (changed or numbers):
             await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
             self._told = said
         if decision.reason in ENDS:
             record = record_of(sight.deployment)
             self._ended = record.id if record else self._ended
 
-    def _note(self, seen: Observation, decided: Decision, decision: Decision) -> None:
-        """Metrics always; a log line, and a recorded file, where the decision says something new, or writes."""
+    def _note(self, seen: Observation, decided: Decision, decision: Decision) -> bool:
+        """Metrics always; a log line, and a recorded file, where the decision says something new, or writes. Returns
+        whether the checks' numbers are told again."""
         if decision.step != self._step:
             self._step = decision.step
             self._watcher.flaps.clear()
         self.shard.telemetry.decided(self.namespace, self.name, decision)
-        said = (decision.reason, decision.message, decision.sentences)
-        if decision.write is None and said == self._logged:
-            return
-        self._logged = said
-        self.shard.telemetry.decisions.labels(decision.reason).inc()
-        kind = type(decision.write).__name__ if decision.write else None
-        if self.shard.recording:
-            self.shard.recording.keep(seen, decided)
-        log.info(decision.text, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)
+        said, now = (decision.reason, decision.message), time.monotonic()
+        changed = said != self._logged
+        self._since = now if changed else self._since
+        due = decision.sentences != self._numbers and now - self._numbered >= self._pause(now)
+        if changed or due or decision.write is not None:
+            self._logged, self._numbers, self._numbered = said, decision.sentences, now
+            kind = type(decision.write).__name__ if decision.write else None
+            log.info(decision.text, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)
+        if changed or decision.write is not None:
+            self.shard.telemetry.decisions.labels(decision.reason).inc()
+            if self.shard.recording:
+                self.shard.recording.keep(seen, decided)
+        return due
+
+    def _pause(self, now: float) -> float:
+        """Seconds between two tellings of numbers alone, which change at every look: a rollout that is held over a
+        weekend would otherwise write its condition every few seconds."""
+        return NUMBERS if now - self._since < LIVELY else NUMBERS_HELD

@@ -95,10 +95,15 @@ def brake_amiss(s: Situation) -> Decision | None:
 def approval_noted(s: Situation) -> Decision | None:
     """`awaiting` tells the webhook that `kubectl rollout resume` means yes; it follows the annotations."""
     failed = bool(s.record.failed and s.record.step not in s.record.approved)
-    awaiting = s.awaits_approval or failed or asks(s, s.latest)
-    if s.record.awaiting == awaiting:
+    undecided = asks(s)
+    awaiting = s.awaits_approval or failed or undecided
+    begins = undecided and s.record.note != Reason.INCONCLUSIVE
+    if s.record.awaiting == awaiting and not begins:
         return None
     record = replace(s.record, awaiting=awaiting)
+    if begins:
+        approved = tuple(step for step in s.record.approved if step != s.record.step)  # given before this was asked
+        record = replace(record, note=Reason.INCONCLUSIVE, approved=approved)
     return quiet("whether a person is asked has changed", patch(s, record, s.deployment.fields))
 
 

@@ -8,6 +8,8 @@ from dataclasses import replace
 
 from penstock.core.checks import Finding, Severity
 from penstock.core.decision import Decision
+from penstock.core.plan import Check
+from penstock.core.queries import Limit, placeholders
 from penstock.core.reasons import Reason
 from penstock.core.situation import Situation
 from penstock.core.units import clock
@@ -34,9 +36,20 @@ IN_WORDS = {
 
 
 def together(s: Situation) -> StepVerdict:
-    """What all checks say. A person who let it go on without a metric has excused its absence, nothing else."""
-    excused = 0 in s.record.approved
-    return step_verdict([v for v in s.verdicts if not (excused and v.state is State.NO_SERIES)])
+    """What all checks say. A person who let it go on without data has excused the checks that have had none to this
+    day; a limit that asks for new pods was not tried then, and so was not excused."""
+    excused = {c.name for c in s.plan.checks if 0 in s.record.approved and not asks_new(c)}
+    return step_verdict([v for v in s.verdicts if not (v.check in excused and never_had_data(v))])
+
+
+def never_had_data(v: Verdict) -> bool:
+    """Whether a check has not counted a single request yet."""
+    return v.state in MISSING and not v.numbers.new.requests and not v.numbers.old.requests
+
+
+def asks_new(check: Check) -> bool:
+    """Whether a limit cannot be tried before new pods are there."""
+    return isinstance(check.query, Limit) and "new" in placeholders(check.query.query)
 
 
 def worse(s: Situation) -> Finding | None:
@@ -81,7 +94,7 @@ def unproven(s: Situation, where: str, latest: float) -> Decision | None:
 
 
 def _inconclusive(s: Situation, where: str, found: StepVerdict) -> Decision | None:
-    if s.plan.on_inconclusive == "advance" or s.record.step in s.record.approved:
+    if s.plan.on_inconclusive == "advance" or answered(s):
         return None
     undecided = f"{_named(found.because)} at the end of the longest stay"
     if s.plan.on_inconclusive == "rollback":
@@ -93,11 +106,16 @@ def _inconclusive(s: Situation, where: str, found: StepVerdict) -> Decision | No
     return Decision(Reason.INCONCLUSIVE, message)
 
 
-def asks(s: Situation, latest: float) -> bool:
+def asks(s: Situation) -> bool:
     """Whether the longest stay is over without a verdict and a person is asked."""
-    if s.plan.on_inconclusive != "hold" or s.now < latest or s.record.step in s.record.approved:
+    if s.plan.on_inconclusive != "hold" or s.now < s.latest or answered(s):
         return False
     return together(s).together is Together.WAIT
+
+
+def answered(s: Situation) -> bool:
+    """Whether a person has said yes after being asked this; a yes that was given before is none to missing data."""
+    return s.record.step in s.record.approved and s.record.note == Reason.INCONCLUSIVE
 
 
 def _named(verdicts: tuple[Verdict, ...] | list[Verdict]) -> str:

@@ -185,6 +185,9 @@ PARSERS: dict[str, tuple[str, Callable[[str], Any]]] = {
 
 MAX_LENGTH = 2048
 
+MOST_CHECKS = 10
+"""Of one workload: each is a query at every look, and all workloads share the source."""
+
 
 def check(key: str, value: str) -> None:
     """Raise AnnotationError, naming the key, where a value of ours is wrong or the key is unknown."""

@@ -51,7 +51,7 @@ class Record:
     failed: str = ""
     """Why the release failed; with on-failure=pause it is held with this, otherwise taken back."""
     note: str = ""
-    """CamelCase reason that goes with `failed`."""
+    """CamelCase reason that goes with `failed`; or Inconclusive, once a person was asked for want of a verdict."""
     owners: Owners = field(default_factory=dict)
 
 

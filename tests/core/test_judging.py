@@ -207,7 +207,8 @@ def test_new_pods_without_requests_are_told_from_those_without_metrics() -> None
 )
 def test_at_the_longest_stay_the_user_has_chosen(policy: str, reason: Reason, message: str, phase: Phase) -> None:
     """The default holds (I5)."""
-    known = replace(HELD, awaiting=policy == "hold")
+    asked = policy == "hold"
+    known = replace(HELD, awaiting=asked, note="Inconclusive" if asked else "")
     seen = compared((10, 0), (10, 0), known, notes={"on-inconclusive": policy}, now=NOW + LONGEST)
     found = decide(seen)
     assert (found.reason, found.message) == (reason, message)
@@ -218,9 +219,18 @@ def test_a_hold_without_a_verdict_asks_a_person_and_a_yes_is_taken() -> None:
     """`kubectl rollout resume` means yes only where the record says so."""
     asked = decide(compared((10, 0), (10, 0), now=NOW + LONGEST))
     assert asked.message == "whether a person is asked has changed"
-    assert written(asked).awaiting
-    approved = decide(compared((10, 0), (10, 0), replace(HELD, approved=(1,)), now=NOW + LONGEST))
+    known = written(asked)
+    assert (known.awaiting, known.note) == (True, "Inconclusive")
+    yes = replace(known, approved=(1,), awaiting=False)
+    approved = decide(compared((10, 0), (10, 0), yes, now=NOW + LONGEST))
     assert approved.message == "the brake is set for step 2"
+
+
+def test_a_yes_that_was_given_before_is_none_to_missing_data() -> None:
+    """Somebody approved a healthy step in its first second; nine minutes later the metrics vanished."""
+    early = replace(HELD, approved=(1,))
+    asked = decide(compared((10, 0), (10, 0), early, now=NOW + LONGEST, notes={"approve": "each"}))
+    assert (written(asked).approved, written(asked).awaiting) == ((), True)
 
 
 def test_a_held_step_goes_on_by_itself_when_the_data_come() -> None:
@@ -283,7 +293,11 @@ def test_what_a_person_excused_before_the_first_window_stays_excused() -> None:
     seen = observation(replace(HELD, approved=(0,)), pods=OLD + NEW, notes=ERRORS)
     assert decide(folded(seen, {"errors": answer})).message == "the brake is set for step 2"
     silent = folded(seen, {"errors": Reading(NOW, trouble="refused")})
-    assert decide(silent).reason is Reason.UNREACHABLE
+    assert decide(silent).message == "the brake is set for step 2"
+    since = compared((10, 0), (10, 0), replace(HELD, approved=(0,)))
+    some = [{"errors": Reading(NOW - ago, counted(OLD + NEW, 9 - ago, 0, NOW - ago))} for ago in (2, 1)]
+    lost = folded(since, *some, {"errors": Reading(NOW, trouble="refused")})
+    assert decide(replace(since, judgement=lost.judgement)).reason is Reason.UNREACHABLE
 
 
 def test_source_none_asks_no_metrics() -> None:
