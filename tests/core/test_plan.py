@@ -280,3 +280,11 @@ def test_an_approval_at_a_step_that_does_not_exist_is_no_plan(
     ):
         plan.plan(own, namespace)
     assert plan.plan({**own, keys.STEPS: "10%, 33%"}, namespace).steps == (Step(10, True), Step(33, True))
+
+
+def test_a_workload_has_ten_checks_at_most() -> None:
+    """Each is a query every few seconds, and all workloads share the source."""
+    limits = {f"{keys.LIMIT}n{number}": "a < 5" for number in range(11)}
+    assert len(plan.plan(dict(list(limits.items())[:10])).checks) == 10
+    with pytest.raises(AnnotationError, match="11 metric checks; allowed: at most 10"):
+        plan.plan(limits)
