@@ -226,6 +226,9 @@ def plan(*sources: Mapping[str, str]) -> Plan:
             checks.append(Check(key.removeprefix(keys.PREFIX), parser(key)(merged[key].strip())))
         else:
             values[field] = parser(key)(merged[key].strip())
+    if len(checks) > MOST_CHECKS:
+        problem = f"{len(checks)} metric checks; allowed: at most {MOST_CHECKS}"
+        raise AnnotationError(problem, "errors, slow and a few limits", key=keys.LIMIT + "NAME")
     made = Plan(**values, checks=() if values.get("source") == "none" else tuple(checks))
     unknown = unknown_approvals(made.steps, made.approve)
     if unknown:  # nobody would be asked there, who was to be asked
