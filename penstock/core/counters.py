@@ -8,7 +8,7 @@ requests at another time's error rate, so in doubt nothing is counted.
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from penstock.core.reading import Counters, Reading, Series
@@ -71,6 +71,10 @@ class Memory:
     since: float = 0.0
     """The first reading. Where a memory was lost and evidence goes on, a pod that started before may have been counted:
     it gets a base line."""
+    time: float = 0.0
+    """The last reading."""
+    awaited: tuple[str, ...] = ()
+    """Pods that were asked at every reading since they started and have not answered yet."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +102,10 @@ class Increments:
     """Old pods that have such series."""
     sampled: float = 0.0
     """The latest sample of a new pod; 0 where none answered."""
+    late: tuple[str, ...] = ()
+    """Pods whose answer was the scrape of the reading before: their part of this time is still to come."""
+    old_ready: int = 0
+    """Old pods that are Ready."""
 
 
 def count(
@@ -107,17 +115,34 @@ def count(
     since = memory.since or reading.time
     samples = {name: sample for name, sample in memory.pods.items() if name in pods}
     counted: dict[bool, dict[str, Count]] = {True: {}, False: {}}
+    late: list[str] = []
     answers = {name: c for name, c in reading.pods.items() if name in pods and _sound(c)}
     for name, counters in answers.items():
         life, last = pods[name], samples.get(name)
         if last is not None and counters.time <= last.time:
-            continue  # the same scrape again
+            late += [name] * last.warm  # the same scrape again
+            continue
         warm = not life.new or (last is not None and last.warm) or _warm(life, counters.time, warmup)
-        increment = _increment(last, counters, life, max(began, since), warmup) if warm else None
+        start = max(began, since) if name in memory.awaited else max(began, since, memory.time)
+        increment = _increment(last, counters, life, start, warmup) if warm else None
         if increment is not None:
             counted[life.new][name] = increment
         samples[name] = _remembered(last, counters, life, warm)
-    return Memory(samples, since), _increments(reading, pods, answers, samples, counted, warmup)
+    awaited = _awaited(memory, pods, samples)
+    seen = _increments(reading, pods, answers, samples, counted, warmup)
+    return Memory(samples, since, max(memory.time, reading.time), awaited), replace(seen, late=tuple(sorted(late)))
+
+
+def _awaited(memory: Memory, pods: Mapping[str, Life], samples: Mapping[str, Sample]) -> tuple[str, ...]:
+    """A pod that comes back among the compared ones was counted before, and one that comes to them late has a past of
+    another time: neither is in here."""
+    return tuple(
+        sorted(
+            name
+            for name, life in pods.items()
+            if name not in samples and (name in memory.awaited or not life.started or life.started >= memory.time)
+        )
+    )
 
 
 def _increment(last: Sample | None, now: Counters, life: Life, began: float, warmup: float) -> Count | None:
@@ -131,6 +156,8 @@ def _increment(last: Sample | None, now: Counters, life: Life, began: float, war
     if TOTAL in last.all:
         requests, bad = sum(now.all.values()) - last.all[TOTAL], sum(now.bad.values()) - last.bad[TOTAL]
         return _plausible(requests, bad) if requests >= 0 and bad >= 0 else None
+    if last.all and now.all and last.all.keys().isdisjoint(now.all):
+        return None  # a label was renamed: the values are those of before under other names
     requests = sum(_rise(value, last.all.get(series, 0.0)) for series, value in now.all.items())
     return _plausible(requests, sum(_bad_rise(v, last.bad.get(s, 0.0), requests) for s, v in now.bad.items()))
 
@@ -195,6 +222,7 @@ def _increments(
         old_seen=sum(name in answers for name in old),
         old_series=sum(bool(answers[name].all) for name in old if name in answers),
         sampled=max((answers[name].time for name in new if name in answers), default=0.0),
+        old_ready=sum(pods[name].ready_since > 0 for name in old),
     )
 
 
@@ -217,4 +245,5 @@ def pack(memory: Memory) -> Packed:
 def unpack(packed: Packed) -> Memory:
     """A memory that goes on from sums."""
     pods = {name: Sample(time, {TOTAL: n}, {TOTAL: x}, warm) for name, (time, n, x, warm) in packed.items()}
-    return Memory(pods, since=max((sample.time for sample in pods.values()), default=0.0))
+    latest = max((sample.time for sample in pods.values()), default=0.0)
+    return Memory(pods, latest, latest)

@@ -24,6 +24,8 @@ from penstock.core.mixture import log_mean, spaced
 ENOUGH = 200
 """Requests before the rollout, below which nothing can be said about it."""
 TIMES = 3.0
+HIGHEST_LIMIT = 0.999
+"""Where nearly all failed before the rollout, nothing is three times as bad, and odds without end cannot be bet on."""
 ALARM = math.log(2 / 0.01)
 OVER = math.log(1 / 0.05)
 AFTERMATH = 60.0
@@ -59,7 +61,8 @@ def begin(before: Count) -> Incident:
     if before.requests < ENOUGH:
         return Incident(before)
     rate = _highest(before, math.log(2 / 0.01))
-    return Incident(before, TIMES * rate / (1 + (TIMES - 1) * rate))
+    limit = TIMES * rate / (1 + (TIMES - 1) * rate)
+    return Incident(before, limit if limit < HIGHEST_LIMIT else 0.0)
 
 
 def watch(incident: Incident, time: float, old: Count, spread: float = 1.0) -> Incident:

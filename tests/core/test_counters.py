@@ -3,7 +3,7 @@
 import itertools
 import json
 import math
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import msgspec
 import pytest
@@ -182,6 +182,7 @@ def test_what_an_answer_says_about_pods_that_cannot_be_counted() -> None:
         old_seen=2,
         old_series=1,
         sampled=1078.0,
+        old_ready=2,
     )
 
 
@@ -189,7 +190,7 @@ def test_no_answer_changes_nothing() -> None:
     """The next one counts from the last that came."""
     memory, _ = count(Memory(), Reading(1010.0, {"a": Counters(*ok(10), 1010.0)}), {"a": OLD}, began=BEGAN, warmup=0)
     after, seen = count(memory, Reading(1020.0, trouble="time-out"), {"a": OLD}, began=BEGAN, warmup=0)
-    assert (after, seen.old, seen.trouble) == (memory, {}, "time-out")
+    assert (after, seen.old, seen.trouble) == (replace(memory, time=1020.0), {}, "time-out")
 
 
 def test_a_lost_memory_counts_no_pod_twice() -> None:
@@ -204,6 +205,56 @@ def test_a_lost_memory_counts_no_pod_twice() -> None:
         "e": Count(3),
         "l": Count(5),
     }
+
+
+def course(life: Life, *readings: tuple[float, bool, float | None]) -> list[Count | None]:
+    """What each reading adds: its time, whether the pod is among the compared ones, its requests if it answers."""
+    memory, found = Memory(since=BEGAN), list[Count | None]()
+    for time, compared, requests in readings:
+        answers = {} if requests is None else {"pod": Counters({"a": requests}, {}, time)}
+        memory, seen = count(memory, Reading(time, answers), {"pod": life} if compared else {}, began=BEGAN, warmup=0)
+        found.append(seen.old.get("pod"))
+    return found
+
+
+def test_a_pod_that_comes_back_among_the_compared_ones_is_not_counted_again() -> None:
+    """Compared are the first ten by name: a pod leaves them for others and comes back with its whole past."""
+    points = ((1010.0, True, 50.0), (1020.0, False, 60.0), (1030.0, True, 70.0), (1040.0, True, 75.0))
+    assert course(Life(new=False, started=1005.0), *points) == [Count(50), None, None, Count(5)]
+
+
+def test_a_pod_that_comes_to_the_compared_ones_late_has_a_past_of_another_time() -> None:
+    """What it counted hours ago is no neighbour of what new pods do now."""
+    points = ((1010.0, False, None), (1020.0, True, 60.0), (1030.0, True, 70.0))
+    assert course(Life(new=False, started=1005.0), *points) == [None, None, Count(10)]
+
+
+def test_a_pod_that_is_scraped_long_after_its_start_counts_in_full() -> None:
+    """A Prometheus first knows it half a minute later; it was asked for all the time."""
+    points = ((1010.0, True, None), (1020.0, True, None), (1030.0, True, 70.0))
+    assert course(Life(new=False, started=1005.0), *points) == [None, None, Count(70)]
+    assert course(Life(new=False, started=1015.0), *points) == [None, None, Count(70)]
+
+
+def test_an_answer_with_other_series_only_is_a_base_line() -> None:
+    """A label that is renamed in mid-rollout gives all series other names; in full they would be the whole past."""
+    points = [
+        (1010.0, {"a": 500.0}, {"a": 5.0}),
+        (1020.0, {"b": 510.0}, {"b": 6.0}),
+        (1030.0, {"b": 512.0}, {"b": 7.0}),
+    ]
+    assert counted(OLD, *points) == [None, None, Count(2, 1)]
+
+
+def test_pods_whose_scrape_is_still_that_of_before_are_named() -> None:
+    """Their part of this time is still to come; one in its warm-up has none."""
+    pods = {"b": OLD, "a": OLD, "fresh": OLD, "cold": Life(new=True, started=1005.0), "gone": OLD}
+    first = {name: Counters(*ok(5), 1010.0) for name in pods}
+    memory, seen = count(Memory(), Reading(1012.0, first), pods, began=BEGAN, warmup=0)
+    assert seen.late == ()
+    second = {**first, "fresh": Counters(*ok(6), 1015.0)}
+    del second["gone"]
+    assert count(memory, Reading(1017.0, second), pods, began=BEGAN, warmup=0)[1].late == ("a", "b")
 
 
 # -- what outlives the controller

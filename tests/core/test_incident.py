@@ -104,3 +104,10 @@ def test_an_incident_comes_back_from_json_identically() -> None:
     incident = watch(watch(begin(Count(1000, 7)), 10.0, Count(33.5, 5.25)), 20.0, Count(10, 0))
     assert msgspec.json.decode(msgspec.json.encode(incident), type=Incident) == incident
     assert math.isfinite(incident.limit)
+
+
+@pytest.mark.parametrize("before", [Count(500, 500), Count(100_000, 99_990)])
+def test_where_nearly_all_failed_before_there_is_no_incident_to_be_found(before: Count) -> None:
+    """Nothing can be three times as bad; a limit of 1 was divided by 0 at every look."""
+    assert begin(before) == Incident(before)
+    assert watch(begin(before), 10.0, Count(450, 450)) == Incident(before)
