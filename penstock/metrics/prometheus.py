@@ -3,7 +3,7 @@
 import math
 import time
 from asyncio import gather, to_thread
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
@@ -13,6 +13,7 @@ from penstock.core.histogram import Spread
 from penstock.core.queries import Errors, Limit, Selector, Slow
 from penstock.core.reading import Counters, Reading, Scalar
 from penstock.metrics import counting, query
+from penstock.metrics.aside import aside
 from penstock.metrics.configuration import Prometheus as Settings
 from penstock.metrics.counting import NoBucket, Unusable
 from penstock.metrics.query import Api, Raw
@@ -20,6 +21,9 @@ from penstock.metrics.samples import above, floats, natives, spread
 from penstock.metrics.source import Check, Target
 from penstock.metrics.tracks import Scrapes, Series
 from penstock.metrics.web import Trouble
+
+HEAVY = 20
+"""Plain samples that are as much work as one of a native histogram."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +79,11 @@ class Prometheus:
         asker = _Asker(self._api, self._settings, pods, self._settings.lookback)
         try:
             buckets = await asker.scrapes(check.histogram, "_bucket")
-            newest = buckets.moments()
-            if not newest:
+            if not buckets.size:
                 return tuple(
                     spread(each.histograms[-1][1]) for each in await asker.raw(check.histogram) if each.histograms
                 )
-            return tuple(counting.spread(buckets.samples(pod, moments)) for pod, moments in newest.items())
+            return await aside(buckets.size, _spreads, buckets)
         except (Trouble, Unusable, promql.Unsafe):
             return ()
 
@@ -92,7 +95,7 @@ class Prometheus:
             found = await asker.check(check)
             silent = {pod.name for pod in pods} - found.first.moments().keys()
             up = await asker.scrapes(Selector("up")) if silent else None
-            return Reading(began, *_counters(check, found, up))
+            return Reading(began, *await aside(found.first.size + found.second.size, _counters, check, found, up))
         except (Trouble, promql.Unsafe) as trouble:
             return Reading(began, trouble=str(trouble))
         except NoBucket as missing:
@@ -115,7 +118,7 @@ class _Asker:
 
     async def scrapes(self, selector: Selector, suffix: str = "", matchers: Sequence[str] = ()) -> Scrapes:
         """Of plain numbers. Raises Trouble, Unsafe."""
-        return self._filed(map(floats, await self.raw(selector, suffix, matchers)))
+        return await self._filed(await self.raw(selector, suffix, matchers), floats)
 
     async def check(self, check: Check) -> Found:
         """First what all is measured against, then the second: it has then at least the scrapes of the first."""
@@ -125,14 +128,25 @@ class _Asker:
         counts = await self.raw(check.histogram, "_count")
         if counts:
             buckets = await self.scrapes(check.histogram, "_bucket", [promql.bucket(check.bound)])
-            return Found(self._filed(map(floats, counts)), buckets)
+            return Found(await self._filed(counts, floats), buckets)
         native, bound = await self.raw(check.histogram), check.bound
-        total = self._filed(natives(each, lambda h: query.number(h.count)) for each in native)
-        return Found(total, self._filed(natives(each, lambda h: above(h, bound)) for each in native), native=True)
+        total = await self._filed(native, lambda each: natives(each, lambda h: query.number(h.count)))
+        slow = await self._filed(native, lambda each: natives(each, lambda h: above(h, bound)))
+        return Found(total, slow, native=True)
 
-    def _filed(self, found: Iterable[Series]) -> Scrapes:
+    async def _filed(self, found: Sequence[Raw], plain: Callable[[Raw], Series]) -> Scrapes:
+        many = sum(len(each.values) + HEAVY * len(each.histograms) for each in found)
+        return await aside(many, self._file, found, plain)
+
+    def _file(self, found: Sequence[Raw], plain: Callable[[Raw], Series]) -> Scrapes:
         asked, label = {pod.name for pod in self._pods}, self._settings.pod_label
-        return Scrapes((s for s in found if s[0].get(label) in asked), label, self._settings.namespace_label)
+        own = (plain(each) for each in found if each.metric.get(label) in asked)
+        return Scrapes(own, label, self._settings.namespace_label)
+
+
+def _spreads(buckets: Scrapes) -> tuple[Spread, ...]:
+    """Of each pod. Raises Unusable."""
+    return tuple(counting.spread(buckets.samples(pod, moments)) for pod, moments in buckets.moments().items())
 
 
 def _readings(check: Check, found: Found, up: Scrapes, times: Sequence[float], lookback: float) -> tuple[Reading, ...]:

@@ -16,12 +16,15 @@ import msgspec
 from yarl import URL
 
 from penstock.metrics import web
+from penstock.metrics.aside import BYTES, aside
 from penstock.metrics.configuration import Prometheus
 from penstock.metrics.web import Trouble
 
 SECONDS = 5.0
 CAP = 1024 * 1024
 CAP_RAW = 10 * CAP
+MOST = 20_000
+"""Series of one answer: forty pods with 500 each."""
 
 KINDS = ("timeout", "canceled", "execution", "bad_data", "internal", "unavailable", "not_found")
 _SYNTAX = re.compile(r'(?:invalid parameter "query": )?(\d+:\d+: parse error: [ -~]{1,120})')
@@ -94,11 +97,7 @@ class Api:
         kind, result = await self._ask(query, CAP_RAW)
         if kind != "matrix":
             raise Trouble("Prometheus answers with something else than samples")
-        found = _decoded(_MATRIX, result)
-        for each in found:
-            if not all(map(math.isfinite, (p[0] for p in (*each.values, *each.histograms)))):
-                raise Trouble("Prometheus answers with a time that is none")
-        return found
+        return await aside(len(result) // BYTES, _matrix, result)
 
     async def number(self, query: str) -> float | None:
         """The one number of a query; None where it finds no series. Raises Trouble."""
@@ -180,6 +179,16 @@ def _decoded(decoder: msgspec.json.Decoder[T], raw: msgspec.Raw) -> T:
         return decoder.decode(raw)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         raise Trouble("Prometheus: an answer that is not understood") from None
+
+
+def _matrix(result: msgspec.Raw) -> list[Raw]:
+    found = _decoded(_MATRIX, result)
+    if len(found) > MOST:
+        raise Trouble(f"Prometheus answers with more than {MOST} series")
+    for each in found:
+        if not all(map(math.isfinite, (p[0] for p in (*each.values, *each.histograms)))):
+            raise Trouble("Prometheus answers with a time that is none")
+    return found
 
 
 def _finite(text: str) -> float:

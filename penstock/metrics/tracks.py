@@ -62,11 +62,13 @@ class Scrapes:
             lambda: defaultdict(lambda: defaultdict(_Copy))
         )
         left_out = {pod_label, namespace_label, "__name__", *COPIED}
+        self.size = 0
         for labels, times, values in found:
             pod, place = labels.get(pod_label, ""), labels.get("instance", "")
             copy = self._pods[pod][place]["\0".join(labels.get(name, "") for name in COPIED)]
             copy.series.append(({n: v for n, v in labels.items() if n not in left_out}, times, values))
             copy.seen.update(times)
+            self.size += len(times)
 
     def moments(self, until: float = math.inf, since: float = -math.inf) -> dict[str, dict[str, Moment]]:
         """The newest scrape in this time, by pod and place; pods that are not scraped any more are missing."""

@@ -6,8 +6,10 @@ import time
 import pytest
 
 from controller.sources import pods
+from controller.sources.exposition import PATIENCE, samples
 from penstock.core.queries import Errors, Selector, Slow, errors, slow
 from penstock.core.reading import Counters
+from penstock.metrics.counting import Unusable
 from penstock.metrics.source import Target
 from tests.kube.loopback import Asked, Loopback, Respond, always, http
 from tests.sources import servers
@@ -169,6 +171,29 @@ async def test_each_pod_is_asked_once_for_all_checks_and_only_ten_old_ones() -> 
     assert [len(reading.pods) for reading in readings] == [22, 22, 22]
 
 
+async def test_pods_that_answer_late_keep_no_other_workload_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One semaphore for all was filled by the pods of whoever came first. Of 40 such pods 30 are asked, 8 at once."""
+    monkeypatch.setattr(pods, "SECONDS", 0.5)
+    late: set[int] = set()
+
+    async def silent(request: Asked, _writer: asyncio.StreamWriter) -> None:
+        late.add(request.peer)
+        await asyncio.sleep(60)
+
+    async with pod(always(page(PLAIN))) as (source, good), Loopback(silent).running() as bad:
+        many = [Target("shop", f"n{i:02}", True, "127.0.0.1", bad.port) for i in range(40)]
+        slow_one = asyncio.create_task(source.read([ERRORS], many))
+        await asyncio.sleep(0.1)
+        began, first = time.monotonic(), len(late)
+        (found,) = await source.read([ERRORS], [good])
+        took = time.monotonic() - began
+        (troubled,) = await slow_one
+
+    assert (found.trouble, first, took < 0.3) == ("", 8, True)
+    assert troubled.trouble == "no pod could be read: no answer within 0.5 s (30)"
+    assert pods.spared(many) == {f"n{i:02}" for i in range(30, 40)}
+
+
 async def test_without_a_place_to_ask_that_is_said() -> None:
     """Not "unreachable": the user has to write an annotation."""
     async with pods.Pods() as source:
@@ -198,6 +223,15 @@ async def test_a_pattern_that_would_stop_python_does_not_stop_us() -> None:
     assert len(found.pods["new"].all) == 200
     assert found.pods["new"].bad == {}
     assert time.process_time() - began < 2
+
+
+def test_a_page_that_is_the_metrics_name_over_and_over_is_given_up() -> None:
+    """Five million finds, none of them a line: the clock was only looked at after a line."""
+    began = time.thread_time()
+    with pytest.raises(Unusable, match="series that take too long to read"):
+        samples(b"#" + b"a" * pods.CAP, {"a"}, time.time())
+
+    assert time.thread_time() - began < PATIENCE + 0.3
 
 
 async def test_where_the_user_left_the_bound_out_the_buckets_offer_it() -> None:

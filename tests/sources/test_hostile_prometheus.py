@@ -5,6 +5,7 @@
 
 import asyncio
 import gzip
+import threading
 import time
 from urllib.parse import parse_qs
 
@@ -13,9 +14,13 @@ import pytest
 from penstock.core.queries import Errors, Selector, limit
 from penstock.core.reading import Counters
 from penstock.metrics import query
+from penstock.metrics.aside import LARGE
 from penstock.metrics.configuration import Prometheus as Settings
 from penstock.metrics.prometheus import Prometheus
+from penstock.metrics.query import Raw
+from penstock.metrics.samples import floats
 from penstock.metrics.source import Target
+from penstock.metrics.tracks import Series
 from tests.kube.loopback import Asked, Loopback, Respond, always, http
 from tests.sources import servers
 from tests.sources.servers import NOW, one, prometheus, said, series
@@ -264,3 +269,32 @@ async def test_a_server_that_is_not_there_is_trouble() -> None:
         found = await source.scalar(LIMIT, VALUES)
 
     assert found.trouble == "Prometheus: no connection (refused)"
+
+
+async def test_an_answer_of_too_many_series_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A label that is an identity makes as many series as requests."""
+    monkeypatch.setattr(query, "MOST", 3)
+    async with prometheus(always(said([series("a", (1, "1"), u=str(i)) for i in range(4)], "matrix"))) as (source, _):
+        (found,) = await source.read([ERRORS], BOTH)
+
+    assert found.trouble == "Prometheus answers with more than 3 series"
+
+
+@pytest.mark.parametrize(("values", "elsewhere"), [(2, False), (LARGE, True)])
+async def test_what_is_large_is_decoded_in_a_thread(
+    values: int, elsewhere: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """8.8 MiB were decoded and filed on the event loop, for 1.6 s without a renewal of the lease."""
+    threads: set[int] = set()
+
+    def noted(each: Raw) -> Series:
+        threads.add(threading.get_ident())
+        return floats(each)
+
+    monkeypatch.setattr("penstock.metrics.prometheus.floats", noted)
+    body = said([series("a", *((n, "1") for n in range(values + 1, 0, -1)))], "matrix")
+    async with prometheus(always(body)) as (source, _):
+        (found,) = await source.read([ERRORS], BOTH[:1])
+
+    assert {name: dict(c.all) for name, c in found.pods.items()} == {"a": {"": 1.0}}
+    assert (threading.get_ident() not in threads) is elsewhere
