@@ -296,5 +296,5 @@ async def test_what_is_large_is_decoded_in_a_thread(
     async with prometheus(always(body)) as (source, _):
         (found,) = await source.read([ERRORS], BOTH[:1])
 
-    assert {name: dict(c.all) for name, c in found.pods.items()} == {"a": {"": 1.0}}
+    assert {name: dict(c.all) for name, c in found.pods.items()} == {"a": {"instance='a:80'": 1.0}}
     assert (threading.get_ident() not in threads) is elsewhere
