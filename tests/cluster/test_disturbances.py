@@ -114,6 +114,7 @@ def storms(count: int, seed: int) -> dict[str, Scenario]:
     return found
 
 
+@pytest.mark.full
 async def test_pods_that_fall_do_not_move_a_bound(stage: Stage) -> None:
     """Every bound holds for what the pods do, not for what they should do."""
     await stage.play(storms(10, SEED), width=10)
