@@ -10,9 +10,9 @@ import asyncio
 
 import click
 
-from controller.judge import sources
 from controller.loop import lead
 from controller.settings import Settings
+from controller.sources.choice import sources
 from controller.telemetry import Telemetry, configure_logs, serve_metrics
 from penstock import __version__
 from penstock.kube import Client, Lease, hold

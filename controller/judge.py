@@ -6,36 +6,36 @@ ReplicaSet, for pods remember nothing; a Prometheus is asked again for the whole
 """
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from itertools import zip_longest
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import structlog
 
 from controller.observe import Sight, Watcher
-from controller.sources.pods import Pods
-from controller.stored import restore, store
+from controller.remember import HOUR, Forgotten, before, keep, since_window
+from controller.sources.choice import Sources
+from controller.sources.pods import answerable
+from controller.stored import restore
 from controller.telemetry import Telemetry
+from controller.trouble import troubled
 from penstock.core import keys, promql
-from penstock.core.counters import NONE, Count, Memory, count
+from penstock.core.counters import Count
 from penstock.core.decide import situation
 from penstock.core.guard import record_of
 from penstock.core.histogram import choose_bound
-from penstock.core.judgement import NOT_YET, Answer, Bearings, Memories, base_line, look
+from penstock.core.judgement import NOT_YET, Answer, Bearings, Memories, base_line, digest_of, look
+from penstock.core.plan import Check
 from penstock.core.queries import Errors, Limit, Slow
 from penstock.core.reading import Counters, Reading, Scalar
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
-from penstock.kube import ApiError, Client, NotFound, objects
-from penstock.metrics.configuration import Configuration
-from penstock.metrics.prometheus import Prometheus
+from penstock.kube import ApiError, Client, objects
 from penstock.metrics.source import Source, Target
 
 Object = dict[str, Any]
-Compared = Mapping[str, Errors | Slow]
+Compared = Mapping[str, Check]
 log = structlog.get_logger()
 
 TICK = 5.0
@@ -44,34 +44,15 @@ TICK = 5.0
 SAVE = 30.0
 """Seconds between two writes of what scraping has gathered; counters cover what came between."""
 
-HOUR = 3600.0
+PAUSE = 30.0
+"""Seconds until what failed, or was not there, is asked for again where that costs more than a look."""
+
+PATIENCE = 60.0
+"""Seconds after which one check's past that cannot be read does not keep the other checks from going on."""
+
+LIMITS_AT_ONCE = 4
+OURS = "an error of ours, see the controller's log"
 ASKED = frozenset({Phase.PENDING, Phase.BRAKING, Phase.OPENING, Phase.HOLDING})
-
-
-@dataclass(frozen=True)
-class Sources:
-    """The sources there are."""
-
-    pods: Pods
-    prometheus: Prometheus | None = None
-
-    def options(self, wanted: str, scrapeable: bool) -> list[tuple[str, Source]]:
-        """Those that a workload's `source` allows, the better one first."""
-        options: list[tuple[str, Source]] = []
-        if wanted in ("auto", "prometheus") and self.prometheus:
-            options.append(("prometheus", self.prometheus))
-        if wanted == "pods" or (wanted == "auto" and (scrapeable or not options)):
-            options.append(("pods", self.pods))
-        return options
-
-
-@contextlib.asynccontextmanager
-async def sources(configuration: Configuration) -> AsyncIterator[Sources]:
-    """The sources that a configuration names."""
-    async with contextlib.AsyncExitStack() as stack:
-        pods = await stack.enter_async_context(Pods())
-        server = configuration.prometheus
-        yield Sources(pods, await stack.enter_async_context(Prometheus(server)) if server else None)
 
 
 class Judge:
@@ -82,53 +63,94 @@ class Judge:
     ) -> None:
         self.client, self.sources, self.telemetry = client, sources, telemetry
         self._watcher, self._changed = watcher, changed
+        self._places = asyncio.Semaphore(LIMITS_AT_ONCE)
+        self._saved = 0.0
+        self._quiet: tuple[Any, float] = (None, 0.0)
+        self._begin("")
+
+    def _begin(self, rollout: str) -> None:
+        """With nothing."""
+        self._rollout, self._watcher.judgement = rollout, NOT_YET
         self._memories: Memories = {}
         self._bounds: dict[str, float] = {}
         self._source: tuple[str, Source] | None = None
-        self._saved = 0.0
+        self._settled = False
+        """What was gathered before a restart of the controller is there, or nothing was."""
+        self._based: set[str] = set()
+        """Checks whose base line is known."""
+        self._again = self._lost = 0.0
 
-    async def run(self, see: Callable[[], Awaitable[Sight]]) -> None:
-        """Ask for ever; `see` gives the rollout as it is now."""
+    async def run(self, latest: Callable[[], Object], see: Callable[[], Awaitable[Sight]]) -> None:
+        """Ask for ever. `latest` is the Deployment as last seen; `see` gives all of the rollout as it is now."""
         while True:
             try:
-                await self._once(await see())
+                if self._wanted(latest()):
+                    await self._once(await see())
             except ApiError as error:
                 log.warning("metrics were not asked", error=str(error))
-            except Exception:  # a bug here must not end the stepping, which then says that nothing was asked
+            except Exception:  # a bug here must not end the stepping; what the checks then say is `_once`'s business
                 self.telemetry.errors.labels("bug").inc()
                 log.exception("asking for metrics failed by an error of ours")
             await asyncio.sleep(TICK)
+
+    def _wanted(self, deployment: Object) -> bool:
+        """Whether there may be anything to ask: an observation of all pods is not made for nothing."""
+        record = record_of(deployment)
+        notes, until = self._quiet
+        quiet = time.monotonic() < until and deployment["metadata"].get("annotations") == notes
+        return record is not None and record.phase in ASKED and not quiet
 
     async def _once(self, sight: Sight) -> None:
         record = record_of(sight.deployment)
         if record is None or record.phase not in ASKED:
             return
         s = situation(sight.seen, record)
-        if s.plan.checks and s.replicas:
-            await self._look(s)
-            self.telemetry.judged(s.deployment.namespace, s.deployment.name, self._verdicts(s))
-            self._changed()
+        if not s.plan.checks:  # a namespace's annotations may bring some
+            self._quiet = sight.deployment["metadata"].get("annotations"), time.monotonic() + PAUSE
+        if not s.plan.checks or not s.replicas:
+            return
+        if self._rollout != record.id:
+            self._begin(record.id)
+        try:
+            name = await self._look(s, s.bearings)
+        except Forgotten as forgotten:  # nothing is counted on top of a past that is not there
+            self._show(s, f"what was counted before is not known: {forgotten}")
+        except Exception:  # the log has it all; people would else go on reading what the last look said
+            self._show(s, OURS)
+            raise
+        else:
+            self._show(s)
+            await self._keep(s, name)
 
-    def _verdicts(self, s: Situation) -> Any:
-        return replace(s, seen=replace(s.seen, now=time.time(), judgement=self._watcher.judgement)).verdicts
+    def _show(self, s: Situation, trouble: str = "") -> None:
+        if trouble:
+            self._watcher.judgement = troubled(self._watcher.judgement, s.bearings, trouble, time.time())
+        seen = replace(s.seen, now=time.time(), judgement=self._watcher.judgement)
+        self.telemetry.judged(s.deployment.namespace, s.deployment.name, replace(s, seen=seen).verdicts)
+        self._changed()
 
-    async def _look(self, s: Situation) -> None:
-        at, targets = s.bearings, self._targets(s)
-        if self._watcher.judgement.rollout != at.rollout:
-            self._source, self._bounds, self._memories, self._watcher.judgement = None, {}, {}, NOT_YET
-        compared = {c.name: c.query for c in s.plan.checks if not isinstance(c.query, Limit)}
-        name, source, answers = await self._ask(s, compared, targets)
-        if at.began and self._watcher.judgement.rollout != at.rollout:
-            await self._remember(s, at, name, source, compared, targets)
+    async def _look(self, s: Situation, at: Bearings) -> str:
+        """The name of the source. Raises Forgotten."""
+        targets = self._targets(s)
+        compared = {c.name: c for c in s.plan.checks if not isinstance(c.query, Limit)}
+        if at.began and not self._settled:
+            self._restore(s, at)
+        name, source, answers = await self._ask(s, at, compared, targets)
+        if at.began and not self._settled and name == "prometheus":
+            await self._remember(at, name, source, compared, targets)
+        self._settled = True
         before = await self._before(at, name, source, compared, answers, targets)
-        self._add({**answers, **await self._scalars(s, source)}, at, name, before)
-        await self._keep(s, name)
-
-    def _add(self, answers: Mapping[str, Answer], at: Bearings, source: str, before: Mapping[str, Count]) -> None:
-        known, now = self._watcher.judgement, time.time()
+        numbers = await self._scalars(s, source)
         self._watcher.judgement, self._memories = look(
-            known, self._memories, answers, at, time=now, source=source, before=before
+            self._watcher.judgement,
+            self._memories,
+            {**answers, **numbers},
+            answerable(at, targets) if name == "pods" else at,
+            time=time.time(),
+            source=name,
+            before=before,
         )
+        return name
 
     def _targets(self, s: Situation) -> list[Target]:
         new, old = {p.name for p in s.new_pods}, {p.name for p in s.compared_pods}
@@ -136,7 +158,7 @@ class Judge:
         return [Target.of(obj, name in new) for name, obj in found if name in new or name in old]
 
     async def _ask(
-        self, s: Situation, compared: Compared, targets: Sequence[Target]
+        self, s: Situation, at: Bearings, compared: Compared, targets: Sequence[Target]
     ) -> tuple[str, Source, dict[str, Answer]]:
         """The answers of the source; the first that knows the old pods' metrics is kept to the end."""
         options = self.sources.options(s.plan.source, any(t.scrapeable for t in targets))
@@ -145,39 +167,46 @@ class Judge:
         if not options:
             trouble = f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})"
             return "none", self.sources.pods, dict.fromkeys(compared, Reading(time.time(), trouble=trouble))
+        if not compared:
+            return *options[0], {}
         first: tuple[str, Source, dict[str, Answer]] | None = None
         for name, source in options:
             answers = await self._read(source, compared, targets)
-            found = (name, source, answers)
-            if any(c.all for r in answers.values() if isinstance(r, Reading) for c in r.pods.values()):
+            found, readings = (name, source, answers), [r for r in answers.values() if isinstance(r, Reading)]
+            if any(c.all for r in readings for c in r.pods.values()):
                 self._source = (name, source)
                 return found
+            if at.began and not self._settled and any(r.trouble for r in readings):
+                return found  # it may be the one that remembers; with another all would begin anew
             first = first or found
         assert first is not None
         return first
 
     async def _read(self, source: Source, compared: Compared, targets: Sequence[Target]) -> dict[str, Answer]:
-        bounded = {name: await self._bounded(name, query, source, targets) for name, query in compared.items()}
-        asked = {name: query for name, query in bounded.items() if query}
+        asked = await self._bounded(source, compared, targets)
         readings = await source.read(list(asked.values()), targets)
         answers: dict[str, Answer] = dict(zip(asked, readings, strict=True))
         now = time.time()
         few = {t.name: Counters({}, {}, now) for t in targets if not t.new}
-        return answers | {name: Reading(now, few) for name in bounded.keys() - asked.keys()}
+        return answers | {name: Reading(now, few) for name in compared.keys() - asked.keys()}
 
-    async def _bounded(
-        self, name: str, query: Errors | Slow, source: Source, targets: Sequence[Target]
-    ) -> Errors | Slow | None:
-        """The query with its bound. Where none is written it is chosen once, from the old pods; None as long as
-        these have too few requests."""
-        if not isinstance(query, Slow) or query.bound is not None:
-            return query
-        if name not in self._bounds:
-            bound = choose_bound(await source.spreads(query, [t for t in targets if not t.new]))
-            if bound is None:
-                return None
-            self._bounds[name] = bound
-        return replace(query, bound=self._bounds[name])
+    async def _bounded(self, source: Source, compared: Compared, targets: Sequence[Target]) -> dict[str, Errors | Slow]:
+        """The queries with their bounds. Where none is written it is chosen once, from the old pods; the query is
+        left out as long as these have too few requests."""
+        found: dict[str, Errors | Slow] = {}
+        for name, check in compared.items():
+            query, key = check.query, digest_of(check)
+            assert not isinstance(query, Limit)
+            if not isinstance(query, Slow) or query.bound is not None:
+                found[name] = query
+                continue
+            if key not in self._bounds:
+                bound = choose_bound(await source.spreads(query, [t for t in targets if not t.new]))
+                if bound is None:
+                    continue
+                self._bounds[key] = bound
+            found[name] = replace(query, bound=self._bounds[key])
+        return found
 
     async def _scalars(self, s: Situation, source: Source) -> dict[str, Answer]:
         limits = {c.name: c.query for c in s.plan.checks if isinstance(c.query, Limit)}
@@ -185,8 +214,12 @@ class Judge:
         window = min(HOUR, max(60.0, s.now - s.record.since))
         new, old = [p.name for p in s.new_pods], [p.name for p in s.stable_pods]
         values = promql.values(s.deployment.namespace, s.deployment.name, new, old, window)
-        numbers: Sequence[Scalar] = await asyncio.gather(*(asked.scalar(q, values) for q in limits.values()))
-        return dict(zip(limits, numbers, strict=True))
+
+        async def number(limit: Limit) -> Scalar:
+            async with self._places:
+                return await asked.scalar(limit, values)
+
+        return dict(zip(limits, await asyncio.gather(*map(number, limits.values())), strict=True))
 
     async def _before(
         self,
@@ -197,62 +230,48 @@ class Judge:
         answers: Mapping[str, Answer],
         targets: Sequence[Target],
     ) -> dict[str, Count]:
-        """What the old pods had before the first window: by a Prometheus in the hour before, else since they run."""
-        if at.began:
-            return {}
+        """What the old pods had before the first window: by a Prometheus in the hour before, asked until it is known,
+        else since they run."""
         old = [t for t in targets if not t.new]
         found: dict[str, Count] = {}
-        for check, answer in answers.items():
-            if not isinstance(answer, Reading) or not any(c.all for c in answer.pods.values()):
-                continue
-            if name == "pods":
+        known = {n: r for n, r in answers.items() if isinstance(r, Reading) and any(c.all for c in r.pods.values())}
+        queries = await self._bounded(source, {n: compared[n] for n in known}, targets)
+        for check, answer in known.items():
+            key = digest_of(compared[check])
+            if name == "pods" and not at.began:
                 found[check] = base_line(answer, [t.name for t in old])
-            elif self._watcher.judgement.rollout != at.rollout:
-                found[check] = await self._hour(source, compared[check], old, time.time(), at)
+            elif name == "prometheus" and key not in self._based and time.monotonic() >= self._again:
+                try:
+                    found[check] = await before(source, queries[check], old, at.began or time.time(), at)
+                    self._based.add(key)
+                except Forgotten as forgotten:
+                    self._again = time.monotonic() + PAUSE
+                    log.warning("the hour before is not known yet", check=check, trouble=str(forgotten))
         return found
 
-    async def _hour(
-        self, source: Source, query: Errors | Slow, old: Sequence[Target], end: float, at: Bearings
-    ) -> Count:
-        memory, total = Memory(), NONE
-        names = {t.name for t in old}
-        lives = {name: life for name, life in at.pods.items() if name in names}
-        for reading in await source.history(query, old, end - HOUR, 300.0):
-            if reading.time > end or reading.trouble:
-                continue
-            memory, seen = count(memory, reading, lives, began=end, warmup=0.0)
-            for one in seen.old.values():
-                total = total.plus(*one)
-        return total
+    def _restore(self, s: Situation, at: Bearings) -> None:
+        """After a restart of the controller: what it kept of scraping. Where there is such, pods were the source."""
+        replicaset = self._watcher.replicaset(s.new.name) if s.new else None
+        known = restore(replicaset, at.rollout)
+        if known and s.plan.source in ("auto", "pods"):
+            self._watcher.judgement, self._memories, self._bounds = known
+            self._source, self._settled = ("pods", self.sources.pods), True
 
     async def _remember(
-        self, s: Situation, at: Bearings, name: str, source: Source, compared: Compared, targets: Sequence[Target]
+        self, at: Bearings, name: str, source: Source, compared: Compared, targets: Sequence[Target]
     ) -> None:
-        """After a restart of the controller."""
-        if name == "pods":
-            replicaset = self._watcher.replicaset(s.new.name) if s.new else None
-            known = restore(replicaset, at.rollout)
-            if known:
-                self._watcher.judgement, self._memories, bounds = known
-                self._bounds.update(bounds)
-            return
-        old = [t for t in targets if not t.new]
-        bounded = {n: await self._bounded(n, q, source, targets) for n, q in compared.items()}
-        asked = {n: q for n, q in bounded.items() if q}
-        before = {n: await self._hour(source, q, old, at.began, at) for n, q in asked.items()}
-        histories = await asyncio.gather(*(source.history(q, targets, at.began, 10.0) for q in asked.values()))
-        for readings in zip_longest(*histories):
-            answers = {n: r for n, r in zip(asked, readings, strict=True) if r is not None}
-            self._add(answers, at, name, before)
-            before = {}
+        """After a restart of the controller: what a Prometheus knows of the time before. Raises Forgotten."""
+        self._lost = self._lost or time.monotonic()
+        asked = await self._bounded(source, compared, targets)
+        patient = time.monotonic() - self._lost < PATIENCE
+        past = await since_window(source, name, asked, targets, at, patient=patient)
+        self._watcher.judgement, self._memories = past.judgement, past.memories
+        self._based = {digest_of(compared[check]) for check in past.checks}
 
     async def _keep(self, s: Situation, name: str) -> None:
-        """Write what was gathered, now and then, where nobody else remembers it."""
+        """Now and then."""
         if name != "pods" or s.new is None or not s.record.started or time.monotonic() - self._saved < SAVE:
             return
         self._saved = time.monotonic()
-        text = store(self._watcher.judgement, self._memories, self._bounds)
-        path = objects.replicaset(s.deployment.namespace, s.new.name)
-        body = {"metadata": {"annotations": {keys.EVIDENCE: text}}}
-        with contextlib.suppress(NotFound):
-            await self.client.merge(path, body, fieldManager=keys.MANAGER)
+        known = self._watcher.judgement
+        await keep(self.client, s.deployment.namespace, s.new.name, known, self._memories, self._bounds)

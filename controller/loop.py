@@ -15,10 +15,11 @@ from typing import Any
 import structlog
 
 from controller.act import ENDS, tell, write
-from controller.judge import Judge, Sources
+from controller.judge import Judge
 from controller.observe import Sight, Watcher
 from controller.recording import Recording
 from controller.settings import Settings
+from controller.sources.choice import Sources
 from controller.telemetry import Telemetry
 from penstock.core import keys
 from penstock.core.decide import decide
@@ -164,7 +165,7 @@ class Rollout:
         tasks = [asyncio.create_task(self._watcher.run())]
         try:
             await self._watcher.synced()
-            tasks.append(asyncio.create_task(self._judge.run(self._see)))
+            tasks.append(asyncio.create_task(self._judge.run(lambda: self._latest, self._see)))
             while not self._over:
                 self._wake.clear()
                 wait = await self._guarded_look()

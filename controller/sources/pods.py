@@ -11,7 +11,7 @@ import ssl
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from yarl import URL
 
 from controller.sources.exposition import PATIENCE, Sample, samples
 from penstock.core.histogram import Spread
+from penstock.core.judgement import Bearings
 from penstock.core.matchers import parsed, select
 from penstock.core.pattern import PatternError
 from penstock.core.queries import Errors, Limit, Selector, Slow
@@ -56,9 +57,11 @@ def chosen(pods: Sequence[Target]) -> list[Target]:
     return [p for p in able if p.new][:NEW_PODS] + [p for p in able if not p.new][:OLD_PODS]
 
 
-def spared(pods: Sequence[Target]) -> set[str]:
-    """The pods that could be asked and are not, so that nobody takes them for silent."""
-    return {pod.name for pod in pods if pod.scrapeable} - {pod.name for pod in chosen(pods)}
+def answerable(at: Bearings, pods: Sequence[Target]) -> Bearings:
+    """Pods that could be asked and are not, there being so many, as if not Ready: none of them is silent."""
+    spared = {pod.name for pod in pods if pod.scrapeable} - {pod.name for pod in chosen(pods)}
+    lives = {name: replace(life, ready_since=0.0) if name in spared else life for name, life in at.pods.items()}
+    return replace(at, pods=lives)
 
 
 class Pods:

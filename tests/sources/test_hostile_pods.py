@@ -7,6 +7,9 @@ import pytest
 
 from controller.sources import pods
 from controller.sources.exposition import PATIENCE, samples
+from penstock.core.counters import Life
+from penstock.core.judgement import Bearings
+from penstock.core.plan import Plan
 from penstock.core.queries import Errors, Selector, Slow, errors, slow
 from penstock.core.reading import Counters
 from penstock.metrics.counting import Unusable
@@ -191,7 +194,16 @@ async def test_pods_that_answer_late_keep_no_other_workload_waiting(monkeypatch:
 
     assert (found.trouble, first, took < 0.3) == ("", 8, True)
     assert troubled.trouble == "no pod could be read: no answer within 0.5 s (30)"
-    assert pods.spared(many) == {f"n{i:02}" for i in range(30, 40)}
+
+
+def test_a_new_pod_that_is_not_asked_is_not_silent() -> None:
+    """A silent one holds the rollout; one of more than thirty would for ever."""
+    many = [Target("shop", f"n{i:02}", True, "10.0.0.1", 80 if i else None) for i in range(40)]
+    at = Bearings("r1", Plan(), 100.0, 1, 0.5, {pod.name: Life(True, 110.0, 120.0) for pod in many})
+
+    asked = pods.answerable(at, many)
+
+    assert [n for n, life in asked.pods.items() if not life.ready_since] == [f"n{i}" for i in range(31, 40)]
 
 
 async def test_without_a_place_to_ask_that_is_said() -> None:
