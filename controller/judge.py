@@ -162,7 +162,7 @@ class Judge:
     ) -> tuple[str, Source, dict[str, Answer]]:
         """The answers of the source; the first that knows the old pods' metrics is kept to the end."""
         options = self.sources.options(s.plan.source, any(t.scrapeable for t in targets))
-        if self._source in options and self._source:
+        if self._source and self._source in self.sources.options(s.plan.source, scrapeable=True):
             options = [self._source]
         if not options:
             trouble = f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})"
