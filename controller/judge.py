@@ -14,12 +14,12 @@ from typing import Any
 import structlog
 
 from controller.observe import Sight, Watcher
-from controller.remember import HOUR, Forgotten, before, keep, since_window
+from controller.remember import HOUR, PATIENCE, Forgotten, before, keep, since_window
 from controller.sources.choice import Sources
 from controller.sources.pods import answerable
 from controller.stored import restore
 from controller.telemetry import Telemetry
-from controller.trouble import troubled
+from controller.trouble import OURS, troubled
 from penstock.core import keys, promql
 from penstock.core.counters import Count
 from penstock.core.decide import situation
@@ -47,11 +47,7 @@ SAVE = 30.0
 PAUSE = 30.0
 """Seconds until what failed, or was not there, is asked for again where that costs more than a look."""
 
-PATIENCE = 60.0
-"""Seconds after which one check's past that cannot be read does not keep the other checks from going on."""
-
 LIMITS_AT_ONCE = 4
-OURS = "an error of ours, see the controller's log"
 ASKED = frozenset({Phase.PENDING, Phase.BRAKING, Phase.OPENING, Phase.HOLDING})
 
 
@@ -63,8 +59,7 @@ class Judge:
     ) -> None:
         self.client, self.sources, self.telemetry = client, sources, telemetry
         self._watcher, self._changed = watcher, changed
-        self._places = asyncio.Semaphore(LIMITS_AT_ONCE)
-        self._saved = 0.0
+        self._places, self._saved = asyncio.Semaphore(LIMITS_AT_ONCE), 0.0
         self._quiet: tuple[Any, float] = (None, 0.0)
         self._begin("")
 
@@ -113,8 +108,6 @@ class Judge:
             self._begin(record.id)
         try:
             name = await self._look(s, s.bearings)
-        except Forgotten as forgotten:  # nothing is counted on top of a past that is not there
-            self._show(s, f"what was counted before is not known: {forgotten}")
         except Exception:  # the log has it all; people would else go on reading what the last look said
             self._show(s, OURS)
             raise
@@ -130,15 +123,19 @@ class Judge:
         self._changed()
 
     async def _look(self, s: Situation, at: Bearings) -> str:
-        """The name of the source. Raises Forgotten."""
+        """The name of the source."""
         targets = self._targets(s)
         compared = {c.name: c for c in s.plan.checks if not isinstance(c.query, Limit)}
         if at.began and not self._settled:
             self._restore(s, at)
         name, source, answers = await self._ask(s, at, compared, targets)
-        if at.began and not self._settled and name == "prometheus":
-            await self._remember(at, name, source, compared, targets)
-        self._settled = True
+        try:
+            if at.began and not self._settled and name == "prometheus":
+                await self._remember(at, name, source, compared, targets)
+            self._settled = True
+        except Forgotten as forgotten:  # nothing is counted on top of a past that is not there
+            words = f"what was counted before is not known: {forgotten}"
+            answers = dict.fromkeys(compared, Reading(time.time(), trouble=words))
         before = await self._before(at, name, source, compared, answers, targets)
         numbers = await self._scalars(s, source)
         self._watcher.judgement, self._memories = look(
@@ -165,8 +162,8 @@ class Judge:
         if self._source and self._source in self.sources.options(s.plan.source, scrapeable=True):
             options = [self._source]
         if not options:
-            trouble = f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})"
-            return "none", self.sources.pods, dict.fromkeys(compared, Reading(time.time(), trouble=trouble))
+            nobody = Reading(time.time(), trouble=f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})")
+            return "none", self.sources.pods, dict.fromkeys(compared, nobody)
         if not compared:
             return *options[0], {}
         first: tuple[str, Source, dict[str, Answer]] | None = None
@@ -261,11 +258,18 @@ class Judge:
         self, at: Bearings, name: str, source: Source, compared: Compared, targets: Sequence[Target]
     ) -> None:
         """After a restart of the controller: what a Prometheus knows of the time before. Raises Forgotten."""
-        self._lost = self._lost or time.monotonic()
         asked = await self._bounded(source, compared, targets)
+        self._lost = self._lost or time.monotonic()
         patient = time.monotonic() - self._lost < PATIENCE
-        past = await since_window(source, name, asked, targets, at, patient=patient)
-        self._watcher.judgement, self._memories = past.judgement, past.memories
+        if patient and asked.keys() != compared.keys():
+            raise Forgotten("no bound can be chosen from the old pods")
+        try:
+            past = await since_window(source, name, asked, targets, at, patient=patient)
+        except Forgotten as forgotten:
+            self._lost = 0.0 if forgotten.wholly else self._lost
+            raise
+        self._watcher.judgement = replace(past.judgement, rollout=at.rollout, limits=self._watcher.judgement.limits)
+        self._memories = past.memories
         self._based = {digest_of(compared[check]) for check in past.checks}
 
     async def _keep(self, s: Situation, name: str) -> None:
@@ -273,5 +277,5 @@ class Judge:
         if name != "pods" or s.new is None or not s.record.started or time.monotonic() - self._saved < SAVE:
             return
         self._saved = time.monotonic()
-        known = self._watcher.judgement
-        await keep(self.client, s.deployment.namespace, s.new.name, known, self._memories, self._bounds)
+        gathered = self._watcher.judgement, self._memories, self._bounds
+        await keep(self.client, s.deployment.namespace, s.new.name, *gathered)

@@ -23,6 +23,8 @@ from penstock.kube import ApiError, Client, NotFound, objects
 from penstock.metrics.source import Source, Target
 
 HOUR = 3600.0
+PATIENCE = 60.0
+"""Seconds after which one check's past that cannot be read does not keep the other checks from going on."""
 PACE = 50
 """Readings that are folded without a pause: half an hour's are 180, and other workloads are to be looked at."""
 
@@ -31,6 +33,9 @@ log = structlog.get_logger()
 
 class Forgotten(Exception):
     """The past cannot be had now; says why."""
+
+    wholly = False
+    """That of no check: the source is away."""
 
 
 async def before(source: Source, query: Errors | Slow, old: Sequence[Target], end: float, at: Bearings) -> Count:
@@ -75,7 +80,8 @@ async def since_window(
     histories = [past[1] for past in found.values() if not isinstance(past, Forgotten)]
     for check, past in found.items():
         if isinstance(past, Forgotten):
-            if patient or not learnt:
+            past.wholly = not learnt
+            if patient or past.wholly:
                 raise past
             log.warning("a check begins anew", check=check, trouble=str(past))
     known, now = NOT_YET, time.time()

@@ -1,4 +1,4 @@
-"""What the checks say while they cannot be asked by a fault of ours, or of what they have to know first.
+"""What the checks say while they cannot be asked by a fault of ours.
 
 Else people would read the last look's words, or "not asked yet", for as long as it lasts.
 """
@@ -10,6 +10,8 @@ from penstock.core.judgement import Bearings, Compared, Judgement, Limited, dige
 from penstock.core.plan import Check
 from penstock.core.queries import Limit
 from penstock.core.verdict import State, Verdict
+
+OURS = "an error of ours, see the controller's log"
 
 
 def troubled(known: Judgement, at: Bearings, words: str, now: float) -> Judgement:

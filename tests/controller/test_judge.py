@@ -9,17 +9,19 @@ from typing import Any, cast
 import pytest
 
 from controller import judge as judging
-from controller.judge import OURS, Judge
+from controller.judge import Judge
 from controller.observe import Sight, Watcher
 from controller.remember import PACE
 from controller.sources.choice import Sources
 from controller.sources.pods import Pods
 from controller.stored import store
 from controller.telemetry import Telemetry
+from controller.trouble import OURS
 from penstock.core import keys
 from penstock.core.counters import Life
+from penstock.core.decide import situation
 from penstock.core.histogram import Spread
-from penstock.core.judgement import NOT_YET, Bearings, Judgement, digest_of, look
+from penstock.core.judgement import NOT_YET, Bearings, Judgement, Memories, digest_of, look
 from penstock.core.plan import plan
 from penstock.core.queries import Limit, Slow
 from penstock.core.reading import Counters, Reading, Scalar
@@ -164,12 +166,22 @@ async def test_a_restart_while_the_source_fails_loses_nothing(failing: str) -> N
     case.prometheus.failing = set()
     again = (await case.look()).compared["errors"]
 
-    words = f"errors: what was counted before is not known: {FAILED.trouble}"
-    assert troubled.compared["errors"].ready.sentence == words
     assert troubled.compared["errors"].seen.trouble == f"what was counted before is not known: {FAILED.trouble}"
     assert troubled.compared["errors"].evidence.old.requests == 0
     assert again.evidence.old.requests == pytest.approx(whole.evidence.old.requests, rel=0.01)
     assert again.evidence.old.requests > 500
+
+
+async def test_limits_are_asked_while_the_past_is_not_known() -> None:
+    """They need none, and may have to take the release back."""
+    case = Case(record(), ERRORS | {"limit.queue": "max(queue) < 0.5"})
+    case.prometheus.failing = {"history"}
+    await case.look()
+    case.prometheus.failing = set()
+    judgement = await case.look()
+
+    assert judgement.limits["limit.queue"].breaches.row == 2
+    assert judgement.compared["errors"].evidence.old.requests > 500
 
 
 async def test_one_check_without_a_past_does_not_silence_the_others_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -211,7 +223,8 @@ async def test_what_was_kept_of_scraping_is_restored_although_no_pod_answers(mon
     notes = ERRORS | {"slow": "b"}
     checks = plan({keys.PREFIX + name: text for name, text in notes.items()})
     lives = {f"web-v1-{n}": Life(False, 50.0, 60.0) for n in range(10)}
-    at, known, memories = Bearings("3f2a9c1e", checks, NOW - 120, 1, 0.25, lives), NOT_YET, {}
+    at, known = Bearings("3f2a9c1e", checks, NOW - 120, 1, 0.25, lives), NOT_YET
+    memories: Memories = {}
     for ago in (60, 30):
         pods = {name: Counters({"": 9000.0 - ago}, {"": 0.0}, NOW - ago) for name in lives}
         answers = dict.fromkeys(("errors", "slow"), Reading(NOW - ago, pods))
@@ -245,7 +258,7 @@ async def test_an_error_of_ours_is_shown() -> None:
         await case.look()
 
     s = replace(case.sight.seen, judgement=case.watched.judgement)
-    verdicts = judging.situation(s, record()).verdicts
+    verdicts = situation(s, record()).verdicts
     assert [(v.state, v.sentence.partition(": ")[2]) for v in verdicts] == [(State.UNREACHABLE, OURS)] * 2
     assert case.changes == 1
 
