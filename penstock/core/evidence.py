@@ -75,8 +75,17 @@ class Evidence:
     """Requests to new pods at this step."""
 
 
-def weigh(evidence: Evidence, seen: Increments, terms: Terms, *, before: Count = NONE, calm: bool = True) -> Evidence:
-    """With what one look has shown. `before`: the old pods' counts before the first window; `calm`: no incident."""
+def weigh(
+    evidence: Evidence,
+    seen: Increments,
+    terms: Terms,
+    *,
+    before: Count = NONE,
+    calm: bool = True,
+    at_step: float | None = None,
+) -> Evidence:
+    """With what one look has shown. `before`: the old pods' counts before the first window; `calm`: no incident;
+    `at_step`: requests to new pods that were counted at this step, where not all were."""
     new, old = total(seen, new=True), total(seen, new=False)
     few = len(seen.old) < FEW_PODS
     tolerance = max(terms.standard.tolerance, FEW_TOLERANCE if few else 0.0)
@@ -96,7 +105,8 @@ def weigh(evidence: Evidence, seen: Increments, terms: Terms, *, before: Count =
         passing=passing.observe(evidence.passing, new, old, stakes, calm=calm),
         base=base,
         step=terms.step,
-        step_requests=new.requests + (evidence.step_requests if terms.step == evidence.step else 0.0),
+        step_requests=(new.requests if at_step is None else at_step)
+        + (evidence.step_requests if terms.step == evidence.step else 0.0),
     )
 
 

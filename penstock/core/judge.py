@@ -8,7 +8,7 @@ import math
 from collections.abc import Collection
 
 from penstock.core import limits, passing, sentences
-from penstock.core.counters import Increments
+from penstock.core.counters import Count, Increments
 from penstock.core.evidence import Evidence, Terms, stakes_of
 from penstock.core.incident import CALM, Incident
 from penstock.core.limits import Breaches
@@ -54,7 +54,7 @@ def _state(evidence: Evidence, seen: Increments, terms: Terms, incident: Inciden
     """With the words where numbers do not say it."""
     if failed(evidence, terms):
         return State.FAIL, ""
-    if problem := _unanswered(evidence, seen) or _incident(incident) or _uncounted(evidence, seen):
+    if problem := _unanswered(evidence, seen) or _incident(incident) or _uncounted(evidence, seen, incident.before):
         return problem
     return (State.PASS if proof >= -math.log(terms.false_passes) else State.TOO_LITTLE), ""
 
@@ -90,20 +90,25 @@ def _incident(incident: Incident) -> Problem:
     return State.INCIDENT, f"old pods had {now}, {before} before the rollout: an incident, not the release"
 
 
-def _uncounted(evidence: Evidence, seen: Increments) -> Problem:
+def _uncounted(evidence: Evidence, seen: Increments, before: Count) -> Problem:
+    """Nothing to compare with is no reason to wait only where the old pods are broken: those that are Ready, or were
+    well before, are there to be compared with, and are waited for."""
     if not evidence.step_requests:
-        old = f", old pods had {evidence.old.requests:.0f}" if evidence.old.requests else " and none to old ones"
-        return State.NO_TRAFFIC, f"no requests to new pods at this step after their warm-up{old}"
-    if evidence.old.requests or evidence.base.requests:
+        beside = f", old pods had {evidence.old.requests:.0f}" if evidence.old.requests else " and none to old ones"
+        return State.NO_TRAFFIC, f"no requests to new pods at this step after their warm-up{beside}"
+    old = evidence.old
+    if evidence.base.requests or old.requests > old.bad or (old.requests and seen.old_ready):
         return None
-    if seen.old_pods and not seen.old_seen:
+    if seen.old_ready and not seen.old_seen:
         return State.UNREACHABLE, f"none of {seen.old_pods} old pods answered"
-    if (seen.old or not seen.old_pods) and evidence.step_requests >= ALONE:
-        return (
-            State.NO_CONTROL,
-            f"{sentences.counts(evidence.new)} on new pods, no requests to old pods to compare with",
-        )
-    return None
+    if evidence.step_requests < ALONE:
+        return None
+    counts = f"{sentences.counts(evidence.new)} on new pods"
+    if seen.old_ready or before.requests > before.bad:
+        return State.NO_TRAFFIC, f"{counts}, old pods get no requests to compare with"
+    if old.requests:
+        return State.NO_CONTROL, f"{counts}, old pods are not Ready and answered none of {old.requests:.0f} requests"
+    return State.NO_CONTROL, f"{counts}, no old pod is Ready to compare with"
 
 
 def judge_limit(check: str, breaches: Breaches, limit: Limit, now: float | None = None) -> Verdict:

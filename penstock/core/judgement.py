@@ -7,16 +7,17 @@ fold is pure, so what is recorded of it can be judged again; only raw counters, 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from penstock.core.counters import Count, Increments, Life, Memory, count
+from penstock.core.counters import NONE, Count, Increments, Life, Memory, count
 from penstock.core.evidence import STANDARDS, Evidence, Terms, total, weigh
 from penstock.core.incident import CALM, Incident, begin, watch
 from penstock.core.judge import judge, judge_limit, preflight
 from penstock.core.limits import Breaches, breach
 from penstock.core.plan import Check, Plan
+from penstock.core.pooling import EMPTY, Pool, due, emptied, gathered, pour
 from penstock.core.queries import Limit, placeholders
 from penstock.core.reading import Reading, Scalar
 from penstock.core.template import digest
-from penstock.core.verdict import State, Verdict
+from penstock.core.verdict import GROWING, State, Verdict
 
 Answer = Reading | Scalar
 
@@ -37,6 +38,8 @@ class Compared:
     incident: Incident = CALM
     seen: Increments = UNSEEN
     """What the last answer has added."""
+    pool: Pool = EMPTY
+    """What was counted and is not weighed yet."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +48,8 @@ class Limited:
 
     query: str
     breaches: Breaches = CLEAN
+    step: int = 0
+    """At which the last number was asked for."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +63,8 @@ class Judgement:
     """Where the numbers come from: prometheus or pods."""
     compared: Mapping[str, Compared] = field(default_factory=dict)
     limits: Mapping[str, Limited] = field(default_factory=dict)
+    began: float = 0.0
+    """The first window that it is about; 0 before. A retry opens another one in the same rollout."""
 
     @property
     def calm(self) -> bool:
@@ -85,6 +92,8 @@ class Bearings:
     share: float
     """Of the pods that the next step means; 1 where it is all."""
     pods: Mapping[str, Life]
+    since: float = 0.0
+    """When the present step's window was opened."""
 
 
 Memories = Mapping[str, Memory]
@@ -111,6 +120,8 @@ def look(
         known, memories = Judgement(at.rollout), {}
     elif known.source != source:  # the same series have other names there, and would look born
         memories = {}
+    if known.began and known.began != at.began:  # what an earlier try has shown is no verdict on this one
+        known = replace(known, compared={name: _anew(one) for name, one in known.compared.items()}, limits={})
     calm = known.calm
     compared: dict[str, Compared] = {}
     limits: dict[str, Limited] = {}
@@ -125,7 +136,13 @@ def look(
         learnt = (before or {}).get(check.name)
         last, memory = known.compared.get(check.name), memories.get(check.name, Memory())
         compared[check.name], remembered[check.name] = _compared(last, memory, check, reading, calm, at, learnt)
-    return Judgement(at.rollout, time, source, compared, limits), remembered
+    return Judgement(at.rollout, time, source, compared, limits, at.began), remembered
+
+
+def _anew(known: Compared) -> Compared:
+    """Nothing gathered; what is known of the old pods from before the rollout stays."""
+    before, limit = known.incident.before, known.incident.limit
+    return Compared(known.query, known.ready, incident=replace(CALM, before=before, limit=limit), seen=known.seen)
 
 
 def _limited(known: Limited | None, check: Check, limit: Limit, scalar: Scalar, calm: bool, at: Bearings) -> Limited:
@@ -134,7 +151,8 @@ def _limited(known: Limited | None, check: Check, limit: Limit, scalar: Scalar, 
         known = Limited(query)
     if not at.began:  # before the first window it is tried only; a breach then is none of the release's
         return Limited(query, replace(breach(CLEAN, scalar, limit), row=0))
-    return Limited(query, breach(known.breaches, scalar, limit, calm=calm))
+    breaches = breach(known.breaches, scalar, limit, calm=calm)
+    return Limited(query, breaches, at.step if breaches.time > known.breaches.time else known.step)
 
 
 def _compared(
@@ -154,11 +172,21 @@ def _compared(
     memory, seen = count(memory, reading, at.pods, began=at.began or reading.time, warmup=at.plan.warmup)
     if not at.began:
         ready = preflight(check.name, reading, [name for name, life in at.pods.items() if not life.new])
-        return replace(known, ready=ready, seen=seen), memory
-    terms = terms_of(check, at)
-    evidence = weigh(known.evidence, seen, terms, before=known.incident.before, calm=calm)
-    incident = watch(known.incident, reading.time, total(seen, new=False), evidence.spread.factor)
-    return replace(known, evidence=evidence, incident=incident, seen=seen), memory
+        return replace(_anew(known), ready=ready, seen=seen), memory
+    return _weighed(replace(known, seen=seen, pool=pour(known.pool, seen, at.step, at.since)), check, calm, at), memory
+
+
+def _weighed(known: Compared, check: Check, calm: bool, at: Bearings) -> Compared:
+    """With what is pooled, once it can be compared."""
+    pool, incident, time = known.pool, known.incident, known.seen.time
+    if not due(pool, known.seen):
+        return replace(known, incident=watch(incident, time, NONE))  # an aftermath ends by the clock
+    seen = gathered(pool, known.seen)
+    evidence = weigh(
+        known.evidence, seen, terms_of(check, at), before=incident.before, calm=calm, at_step=pool.step_requests
+    )
+    incident = watch(incident, time, total(seen, new=False), evidence.spread.factor)
+    return replace(known, evidence=evidence, incident=incident, pool=emptied(pool, time))
 
 
 def terms_of(check: Check, at: Bearings) -> Terms:
@@ -184,7 +212,7 @@ def verdicts(known: Judgement, at: Bearings, now: float) -> tuple[Verdict, ...]:
 
 
 def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdict:
-    mine = known.rollout == at.rollout
+    mine = known.rollout == at.rollout and (not at.began or known.began in (0.0, at.began))
     if isinstance(check.query, Limit):
         limited = known.limits.get(check.name) if mine else None
         if limited is None or limited.query != digest_of(check):
@@ -192,6 +220,8 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
         verdict = judge_limit(check.name, limited.breaches, check.query, now)
         if not at.began:
             return _tried(check, check.query, limited.breaches, verdict)
+        if verdict.state is State.PASS and limited.step != at.step:
+            return replace(verdict, state=State.WAITING, sentence=f"{check.name}: not asked at this step yet")
     else:
         compared = known.compared.get(check.name) if mine else None
         if compared is None or compared.query != digest_of(check):
@@ -199,9 +229,9 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
         if not at.began:
             return compared.ready
         verdict = judge(check.name, compared.evidence, compared.seen, terms_of(check, at), compared.incident)
-        if verdict.state is State.PASS and compared.evidence.step != at.step:
+        if verdict.state in GROWING and compared.evidence.step != at.step:
             return replace(verdict, state=State.TOO_LITTLE)  # proven for the step before
-    if verdict.state is State.PASS and now - known.time > AGE:
+    if verdict.state in GROWING and now - known.time > AGE:
         return replace(verdict, state=State.UNREACHABLE, sentence=f"{check.name}: not asked since a minute")
     return verdict
 

@@ -19,11 +19,15 @@ class State(enum.StrEnum):
     FAIL = "Fail"
     WAITING = "Waiting"  # warm-up, or a limit breached but not often enough
     TOO_LITTLE = "TooLittle"  # the data decide nothing yet
-    NO_TRAFFIC = "NoTraffic"  # metrics are there, but the new pods got no requests
+    NO_TRAFFIC = "NoTraffic"  # metrics are there, but the new pods got no requests, or the old ones beside them
     NO_SERIES = "NoSeries"  # nothing delivers such metrics, not even the old pods
     UNREACHABLE = "Unreachable"  # no answer, or none that can be understood
     INCIDENT = "Incident"  # the old pods are clearly worse than before the rollout
-    NO_CONTROL = "NoControl"  # no old pods, or none with requests: nothing to compare with
+    NO_CONTROL = "NoControl"  # no old pod is Ready, and none has answered a request well: nothing to compare with
+
+
+GROWING = (State.PASS, State.NO_CONTROL)
+"""What does not keep a step from growing."""
 
 
 class Together(enum.StrEnum):
@@ -86,7 +90,7 @@ def step_verdict(verdicts: Sequence[Verdict]) -> StepVerdict:
         (those(State.FAIL, comparative=True), Together.ROLLBACK),
         (those(State.INCIDENT, comparative=True), Together.INCIDENT),
         (those(State.FAIL, comparative=False), Together.ROLLBACK),
-        (tuple(v for v in verdicts if v.state not in (State.PASS, State.NO_CONTROL)), Together.WAIT),
+        (tuple(v for v in verdicts if v.state not in GROWING), Together.WAIT),
     ):
         if found:
             return StepVerdict(together, found)

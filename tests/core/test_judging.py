@@ -309,4 +309,4 @@ def test_source_none_asks_no_metrics() -> None:
 def test_the_judgement_of_an_empty_look_is_empty() -> None:
     """Nothing is made up where no check is configured."""
     seen = observation(HELD, pods=OLD + NEW)
-    assert folded(seen, {}).judgement == Judgement(HELD.id, NOW, "pods")
+    assert folded(seen, {}).judgement == Judgement(HELD.id, NOW, "pods", began=HELD.started)

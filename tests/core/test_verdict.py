@@ -164,28 +164,45 @@ def test_missing_data_have_a_name_and_never_pass(seen: Increments, state: State,
         assert said(seen, known=proven).state is state
 
 
-def test_without_old_requests_there_is_no_control() -> None:
-    """A stable version whose pods are broken, or none: only after enough requests to new pods, and after a base line
-    of old ones was there to see that they get none."""
+def test_without_old_pods_that_work_there_is_no_control() -> None:
+    """A stable version whose pods are broken, or none: only after enough requests to new pods."""
     alone, few = look(Count(20, 0), EMPTY), look(Count(19, 0), EMPTY)
     nothing = Count(0, 0)
     none_left = Increments(NOW, {"n": SOME}, {}, new_pods=1, new_seen=1, new_series=1, sampled=NOW)
     unseen = replace(none_left, old_pods=3)
-    not_yet = replace(none_left, old_pods=3, old_seen=3)
-    assert [said(s, before=nothing).state for s in (alone, few, none_left, unseen, not_yet)] == [
+    all_bad = look(Count(20, 0), Count(15, 15))
+    assert [said(s, before=nothing).state for s in (alone, few, none_left, unseen, all_bad)] == [
         State.NO_CONTROL,
         State.TOO_LITTLE,
         State.NO_CONTROL,
-        State.UNREACHABLE,
-        State.TOO_LITTLE,
+        State.NO_CONTROL,
+        State.NO_CONTROL,
     ]
-    assert said(alone, before=nothing).sentence == (
-        "errors: 0/20 (0%) on new pods, no requests to old pods to compare with"
+    assert said(alone, before=nothing).sentence == "errors: 0/20 (0%) on new pods, no old pod is Ready to compare with"
+    assert said(all_bad, before=nothing).sentence == (
+        "errors: 0/20 (0%) on new pods, old pods are not Ready and answered none of 15 requests"
     )
     assert said(few, before=nothing).sentence == (
         "errors: new 0/19 (0%) vs old 0/0 (0%), evidence 1.0x of 100x needed; too little is known of the old pods"
     )
     assert said(alone).state is State.PASS  # by numbers: what was before the rollout is known
+
+
+def test_old_pods_that_work_and_merely_have_no_requests_are_waited_for() -> None:
+    """A canary that gets all requests of a quiet hour must not grow because nobody asked the others."""
+    alone, nothing = look(Count(20, 0), EMPTY), Count(0, 0)
+    idle, unseen = replace(alone, old_ready=1), replace(alone, old={}, old_ready=3, old_seen=0)
+    failing = replace(look(Count(20, 0), Count(15, 15)), old_ready=1)
+    assert [said(s, before=nothing).state for s in (idle, unseen, failing)] == [
+        State.NO_TRAFFIC,
+        State.UNREACHABLE,
+        State.TOO_LITTLE,
+    ]
+    assert said(idle, before=nothing).sentence == (
+        "errors: 0/20 (0%) on new pods, old pods get no requests to compare with"
+    )
+    before = [Incident(Count(50, 1)), Incident(Count(50, 50))]
+    assert [said(alone, before=nothing, incident=one).state for one in before] == [State.NO_TRAFFIC, State.NO_CONTROL]
 
 
 def test_an_incident_is_said_with_its_numbers_and_a_failed_comparison_goes_before_it() -> None:
