@@ -172,7 +172,7 @@ class Situation:
         pods = {p.name: Life(True, p.started, p.ready_since if p.ready else 0.0) for p in self.new_pods}
         pods |= {p.name: Life(False, p.started, p.ready_since if p.ready else 0.0) for p in self.compared_pods}
         record, share = self.record, following / self.replicas if self.replicas else 1.0
-        return Bearings(record.id, self.plan, record.started, record.step, min(1.0, share), pods)
+        return Bearings(record.id, self.plan, record.started, record.step, min(1.0, share), pods, record.since)
 
     @cached_property
     def verdicts(self) -> tuple[Verdict, ...]:
