@@ -92,6 +92,10 @@ class Shop:
             await asyncio.sleep(0.5)
         raise TimeoutError(f"the pods of {self.namespace} are not available")
 
+    async def close(self) -> None:
+        """Its pods make room for those of the next one."""
+        await self.client.delete(objects.namespace(self.namespace))
+
     async def apply(self, version: str, error_rate: str = "") -> None:
         """Declare a version."""
         env = {"VERSION": version, "ERROR_RATE": error_rate or self.order.error_rate, "DRAIN": "3"}
