@@ -106,7 +106,13 @@ class Shop:
             "command": ["python3", "/app/sandbox/demo/app.py"],
             "env": [{"name": name, "value": value} for name, value in env.items()],
             "ports": [{"name": "metrics", "containerPort": 8080}],
-            "readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 1},
+            # A busy machine answers late; a pod that lost readiness for it would begin its warm-up anew.
+            "readinessProbe": {
+                "httpGet": {"path": "/healthz", "port": 8080},
+                "periodSeconds": 1,
+                "timeoutSeconds": 5,
+                "failureThreshold": 6,
+            },
             "securityContext": {"runAsNonRoot": True, "runAsUser": 65532},
         }
         template = {"metadata": {"labels": {"app": NAME}}, "spec": {"containers": [container]}}
