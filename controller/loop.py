@@ -123,9 +123,10 @@ class Shard:
                 traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
                 if traces and objects.key(item) not in self._rollouts:
                     path_of_one = objects.deployment(objects.namespace_of(item), objects.name(item))
-                    whole = await self.client.get(path_of_one)
-                    if objects.key(item) not in self._rollouts:  # our watch may have told of it meanwhile
-                        self.start(objects.key(item), whole)
+                    with suppress(NotFound):  # deleted meanwhile
+                        whole = await self.client.get(path_of_one)
+                        if objects.key(item) not in self._rollouts:  # our watch may have told of it meanwhile
+                            self.start(objects.key(item), whole)
             token = objects.at(page, "metadata", "continue") or None
 
 
