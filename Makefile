@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-cluster test-real test-full bench demo sandbox clean distclean .venv
+.PHONY: help setup check test test-full bench demo sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -21,16 +21,9 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n auto -m "not cluster and not real and not slow and not full"
 
-# Tests on real pods mostly wait, those on simulated ones mostly work: side by side they take as long as the longer.
 test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
 	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
-	@$(MAKE) --no-print-directory -j2 --output-sync=target test-cluster test-real
-
-test-cluster:
-	$(BIN)/pytest -m "cluster and not real and not full" --durations=15
-
-test-real:
-	$(BIN)/pytest -m "real and not full" --durations=15
+	$(BIN)/pytest -m "(cluster or real) and not full" --durations=15
 
 test-full: setup  ## every test, with new examples for the property tests
 	PENSTOCK_RANDOM=1 $(BIN)/pytest

@@ -94,6 +94,7 @@ async def test_each_story_ends_as_it_must(opened: Open) -> None:
     assert stories["bad"].steps == stories["metered"].steps == [1]
 
 
+@pytest.mark.full
 async def test_evidence_survives_a_restart_of_the_controller(opened: Open, market: Sandbox) -> None:
     """From the annotation where pods were scraped, from the server's own history where a Prometheus was asked."""
     orders = {source: Order(step_time="2m..5m", source=source) for source in ("pods", "prometheus")}
@@ -123,6 +124,7 @@ async def test_evidence_survives_a_restart_of_the_controller(opened: Open, marke
         assert more > 0.9 * fewer, shop.namespace
 
 
+@pytest.mark.full
 async def test_backtest_tells_of_releases_that_changed_nothing(opened: Open, market: Sandbox) -> None:
     """Before the first real release people learn what their checks would have said, and how long one takes."""
     shop = await opened("past", Order(step_time="10s..60s", source="prometheus"))
