@@ -14,7 +14,7 @@ from typing import Any
 import structlog
 
 from controller.observe import Sight, Watcher
-from controller.remember import HOUR, PATIENCE, Forgotten, before, keep, since_window
+from controller.remember import PATIENCE, Forgotten, before, keep, since_window
 from controller.sources.choice import Sources
 from controller.sources.pods import answerable
 from controller.stored import restore
@@ -25,7 +25,7 @@ from penstock.core.counters import Count
 from penstock.core.decide import situation
 from penstock.core.guard import record_of
 from penstock.core.histogram import choose_bound
-from penstock.core.judgement import NOT_YET, Answer, Bearings, Memories, base_line, digest_of, look
+from penstock.core.judgement import HOUR, NOT_YET, Answer, Bearings, Memories, base_line, digest_of, look
 from penstock.core.plan import Check
 from penstock.core.queries import Errors, Limit, Slow
 from penstock.core.reading import Counters, Reading, Scalar

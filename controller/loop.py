@@ -30,7 +30,8 @@ from penstock.core.ownership import entries, ours
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.release import failed_version
-from penstock.kube import PARTIAL_LIST, ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
+from penstock.kube import ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
+from penstock.kube.metadata import metadata
 
 Object = dict[str, Any]
 Said = tuple[Reason, str]
@@ -38,9 +39,6 @@ log = structlog.get_logger()
 
 SETTLE = 0.3
 """Seconds to wait for the event of our own write before looking again anyway."""
-
-SCAN_DEADLINE = 30.0
-"""Seconds for one page of the look at all Deployments' metadata, once at the start."""
 
 BUG_PAUSE = 30.0
 """Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
@@ -115,19 +113,14 @@ class Shard:
 
     async def find_unlabelled(self, path: str) -> None:
         """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived."""
-        token: str | None = ""
-        while token is not None:
-            more = {"continue": token} if token else {}
-            page = await self.client.get(path, accept=PARTIAL_LIST, timeout=SCAN_DEADLINE, limit=500, **more)
-            for item in page["items"] or ():
-                traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
-                if traces and objects.key(item) not in self._rollouts:
-                    path_of_one = objects.deployment(objects.namespace_of(item), objects.name(item))
-                    with suppress(NotFound):  # deleted meanwhile
-                        whole = await self.client.get(path_of_one)
-                        if objects.key(item) not in self._rollouts:  # our watch may have told of it meanwhile
-                            self.start(objects.key(item), whole)
-            token = objects.at(page, "metadata", "continue") or None
+        async for item in metadata(self.client, path):
+            traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
+            if traces and objects.key(item) not in self._rollouts:
+                path_of_one = objects.deployment(objects.namespace_of(item), objects.name(item))
+                with suppress(NotFound):  # deleted meanwhile
+                    whole = await self.client.get(path_of_one)
+                    if objects.key(item) not in self._rollouts:  # our watch may have told of it meanwhile
+                        self.start(objects.key(item), whole)
 
 
 class Rollout:
@@ -237,8 +230,7 @@ class Rollout:
             return decision
         if seen.deployment.template == record.stable:
             return replace(decision, reason=Reason.REVERTED, message=REVERTED, shown=True)
-        place = f"{self.name} -n {self.namespace}"
-        failed = failed_version(record, seen.deployment.template, seen.deployment.replicas, place)
+        failed = failed_version(record, seen.deployment.template, seen.deployment.replicas, seen.deployment.place)
         if failed:
             return replace(decision, reason=Reason.FAILED_RELEASED, message=f"{RELEASED}; {failed}", shown=True)
         return replace(decision, reason=Reason.RELEASED, message=RELEASED, shown=True)

@@ -15,14 +15,13 @@ import structlog
 
 from controller.stored import store
 from penstock.core import keys
-from penstock.core.counters import NONE, Count, Memory, count
-from penstock.core.judgement import NOT_YET, Answer, Bearings, Judgement, Memories, look
+from penstock.core.counters import Count
+from penstock.core.judgement import HOUR, NOT_YET, Answer, Bearings, Judgement, Memories, counted_before, look
 from penstock.core.queries import Errors, Slow
 from penstock.core.reading import Reading
 from penstock.kube import ApiError, Client, NotFound, objects
 from penstock.metrics.source import Source, Target
 
-HOUR = 3600.0
 PATIENCE = 60.0
 """Seconds after which one check's past that cannot be read does not keep the other checks from going on."""
 PACE = 50
@@ -40,16 +39,10 @@ class Forgotten(Exception):
 
 async def before(source: Source, query: Errors | Slow, old: Sequence[Target], end: float, at: Bearings) -> Count:
     """What the old pods had in the hour before END. Raises Forgotten."""
-    memory, total = Memory(), NONE
     names = {t.name for t in old}
     lives = {name: life for name, life in at.pods.items() if name in names}
-    for reading in _answered(await source.history(query, old, end - HOUR, 300.0)):
-        if reading.time > end or reading.trouble:
-            continue
-        memory, seen = count(memory, reading, lives, began=end, warmup=0.0)
-        for one in seen.old.values():
-            total = total.plus(*one)
-    return total
+    history = _answered(await source.history(query, old, end - HOUR, 300.0))
+    return counted_before([r for r in history if r.time <= end and not r.trouble], lives, end)
 
 
 @dataclass(frozen=True)

@@ -24,6 +24,7 @@ from penstock.core.matchers import parsed, select
 from penstock.core.pattern import PatternError
 from penstock.core.queries import Errors, Limit, Selector, Slow
 from penstock.core.reading import Counters, Reading, Scalar
+from penstock.core.situation import COMPARED
 from penstock.metrics import counting, web
 from penstock.metrics.counting import NoBucket, Unusable
 from penstock.metrics.source import Check, Target
@@ -31,7 +32,6 @@ from penstock.metrics.source import Check, Target
 SECONDS = 3.0
 CAP = 5 * 1024 * 1024
 NEW_PODS = 30
-OLD_PODS = 10
 AT_ONCE = 32
 """Pods that are asked at once, of all workloads."""
 OF_ONE = 8
@@ -54,7 +54,7 @@ class Page:
 def chosen(pods: Sequence[Target]) -> list[Target]:
     """The pods to be asked: the first thirty new ones and the first ten old ones by name."""
     able = sorted((pod for pod in pods if pod.scrapeable), key=lambda pod: pod.name)
-    return [p for p in able if p.new][:NEW_PODS] + [p for p in able if not p.new][:OLD_PODS]
+    return [p for p in able if p.new][:NEW_PODS] + [p for p in able if not p.new][:COMPARED]
 
 
 def answerable(at: Bearings, pods: Sequence[Target]) -> Bearings:

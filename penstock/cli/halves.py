@@ -4,7 +4,7 @@ A half-done rollout is found by its record, not by its label: that may have been
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -16,12 +16,11 @@ from penstock.core.guard import annotation, label
 from penstock.core.ownership import entries, ours
 from penstock.core.record import Record, RecordError, decode
 from penstock.core.rollout import Phase
-from penstock.kube import PARTIAL_LIST, ApiError, Client, NotFound, objects
+from penstock.kube import ApiError, Client, NotFound, objects
+from penstock.kube.metadata import metadata
 
 Object = dict[str, Any]
 
-PAGE = 500
-PAGE_DEADLINE = 30.0
 WIDTH = 8
 """Deployments at once: two hundred are done in a minute, and the API server hardly notices."""
 
@@ -65,18 +64,8 @@ class Done:
 
 async def survey(client: Client) -> tuple[Trace, ...]:
     """All of them, by namespace and name."""
-    found = [trace async for item in _metadata(client, objects.deployments()) if (trace := _trace(item))]
+    found = [trace async for item in metadata(client, objects.deployments()) if (trace := _trace(item))]
     return tuple(sorted(found, key=lambda trace: trace.key))
-
-
-async def _metadata(client: Client, path: str) -> AsyncIterator[Object]:
-    token: str | None = ""
-    while token is not None:
-        more = {"continue": token} if token else {}
-        page = await client.get(path, accept=PARTIAL_LIST, timeout=PAGE_DEADLINE, limit=PAGE, **more)
-        for item in page["items"] or ():
-            yield item
-        token = objects.at(page, "metadata", "continue") or None
 
 
 def _trace(item: Object) -> Trace | None:
@@ -146,7 +135,7 @@ async def wipe(client: Client) -> None:
     `kubectl rollout undo` would bring one back to its Deployment."""
     marked = [
         objects.replicaset(objects.namespace_of(item), objects.name(item))
-        async for item in _metadata(client, objects.replicasets())
+        async for item in metadata(client, objects.replicasets())
         if any(annotation(item, key) is not None for key in keys.OUR_ANNOTATIONS)
     ]
     gone = {"metadata": {"annotations": dict.fromkeys(keys.OUR_ANNOTATIONS)}}

@@ -29,12 +29,8 @@ def outlook(s: Situation) -> Outlook:
     if s.problem and s.record.phase in (Phase.PENDING, Phase.HOLDING):
         return Outlook("goes on when the annotation is corrected")
     if s.record.saved.paused and s.record.phase in (Phase.PENDING, Phase.HOLDING, Phase.FINISHING):
-        return Outlook(f"goes on after: kubectl rollout resume deployment {_target(s)}")
+        return Outlook(f"goes on after: kubectl rollout resume deployment {s.deployment.place}")
     return PHASES[s.record.phase](s)
-
-
-def _target(s: Situation) -> str:
-    return f"{s.deployment.name} -n {s.deployment.namespace}"
 
 
 def _step(s: Situation, step: int) -> str:
@@ -62,14 +58,16 @@ def _growing(s: Situation) -> Outlook:
 
 def _holding(s: Situation) -> Outlook:
     if s.record.failed and s.record.step not in s.record.approved:
-        return Outlook(f"a person decides: penstock approve {_target(s)}, or penstock abort {_target(s)}")
+        return Outlook(
+            f"a person decides: penstock approve {s.deployment.place}, or penstock abort {s.deployment.place}"
+        )
     if s.n < s.k:
         return Outlook(f"{_step(s, s.record.step)}, when the {counted(s.n, 'new pod')} are available")
     if s.available < s.n:
         return Outlook(f"judged for at least {print_duration(s.plan.step_time.min)} when all are available")
     earliest = s.available_since + s.plan.step_time.min
     latest = s.available_since + s.plan.step_time.max
-    after = f", after penstock approve {_target(s)}" if s.awaits_approval else ""
+    after = f", after penstock approve {s.deployment.place}" if s.awaits_approval else ""
     return Outlook(_following(s) + after, earliest, latest)
 
 

@@ -67,14 +67,14 @@ def petition(sight: Sight, do: str, target: str = "") -> Petition:
     if record is None:
         raise Refusal(
             f"Deployment {d.namespace}/{d.name} has no active rollout",
-            f"what a change of it would do: penstock status {d.name} -n {d.namespace}",
+            f"what a change of it would do: penstock status {d.place}",
         )
     asked = Petition(do, record.step, sight, record)
     if do == "skip-to":
         asked = replace(asked, step=_position(asked.situation, target))
     refused = objection(asked)
     if refused:
-        raise Refusal(refused, f"where it stands: penstock status {d.name} -n {d.namespace}")
+        raise Refusal(refused, f"where it stands: penstock status {d.place}")
     return asked
 
 

@@ -71,7 +71,7 @@ def begun(sight: "Sight", *, back: bool) -> "Record":
     d, record = sight.seen.deployment, recorded(sight.obj)
     if record is not None:
         return record
-    undo = f"kubectl rollout undo deployment {d.name} -n {d.namespace}"
+    undo = f"kubectl rollout undo deployment {d.place}"
     other = f"to go back to the version before: {undo}" if back else "nothing holds it"
     raise Refusal(f"Deployment {d.namespace}/{d.name} has no active rollout", other)
 
@@ -93,7 +93,7 @@ def question(sight: "Sight", record: "Record", *, back: bool) -> str:
 def follows(sight: "Sight", record: "Record", *, back: bool) -> str:
     """What happens now, and what the person has still to do."""
     d = sight.seen.deployment
-    target = f"{d.name} -n {d.namespace}"
+    target = d.place
     if record.saved.paused:
         return f"it is paused, as its owner had it; it goes on after: kubectl rollout resume deployment {target}"
     if back:

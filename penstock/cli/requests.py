@@ -146,7 +146,7 @@ async def write(client: "Client", asked: "Petition") -> "Petition":
                 raise Refusal(
                     f"the rollout has moved on meanwhile, nothing was done: it is step {again.record.step} "
                     f"of rollout {again.record.id} now",
-                    f"where it stands: penstock status {d.name} -n {d.namespace}",
+                    f"where it stands: penstock status {d.place}",
                 ) from None
             asked = again
     raise Refusal("the rollout changes all the time, nothing was done", "try again")
@@ -167,7 +167,7 @@ async def answer(client: "Client", asked: "Petition") -> str:
     if not done(asked, record):
         ignored = [e.message for e in await told(client, sight.obj) if e.reason == Reason.REQUEST_IGNORED]
         why = ignored[0] if ignored else "the rollout has moved on meanwhile"
-        raise Refusal(why, f"where it stands: penstock status {d.name} -n {d.namespace}")
+        raise Refusal(why, f"where it stands: penstock status {d.place}")
     if record is None:
         return f"{DONE[asked.do]}; next: the rollout is over"
     ahead = outlook(situation(sight.seen, record))
@@ -194,6 +194,5 @@ async def taken(client: "Client", asked: "Petition") -> "Sight":
     raise Refusal(
         f"asked, but nobody has taken it up within {PATIENCE:.0f} s{f': {sight.silent}' if sight.silent else ''}; "
         "the request stands and is answered when a controller runs",
-        f"{WITHOUT[asked.do].format(f'{d.name} -n {d.namespace}')}look at the controller: "
-        "kubectl get deployments,pods -n penstock-system",
+        f"{WITHOUT[asked.do].format(d.place)}look at the controller: kubectl get deployments,pods -n penstock-system",
     )

@@ -8,16 +8,14 @@ takes. The judging is the one that runs in the controller; only the pods' roles 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from penstock.core.counters import NONE, Count, Life, Memory, count
-from penstock.core.judgement import NOT_YET, Bearings, Memories, look, verdicts
+from penstock.core.counters import Count, Life
+from penstock.core.judgement import HOUR, NOT_YET, Bearings, Memories, counted_before, look, verdicts
 from penstock.core.plan import Plan
 from penstock.core.reading import Reading
 from penstock.core.verdict import State, Together, step_verdict
 
 History = Mapping[str, Sequence[Reading]]
 """Readings of each comparative check, in the order of time, at the same moments for all."""
-
-HOUR = 3600.0
 
 
 @dataclass(frozen=True)
@@ -79,10 +77,4 @@ def _trial(history: History, plan: Plan, shares: Sequence[float], pods: Sequence
 def _before(readings: Sequence[Reading], lives: Mapping[str, Life], start: float) -> Count:
     """What the old pods had in the hour before."""
     old = {name: life for name, life in lives.items() if not life.new}
-    memory, total = Memory(), NONE
-    for reading in readings:
-        if start - HOUR <= reading.time < start:
-            memory, seen = count(memory, reading, old, began=start, warmup=0.0)
-            for one in seen.old.values():
-                total = total.plus(*one)
-    return total
+    return counted_before([r for r in readings if start - HOUR <= r.time < start], old, start)

@@ -120,7 +120,7 @@ def opted_out(s: Situation) -> Decision | None:
 
 
 def _released(s: Situation, message: str) -> Decision:
-    failed = failed_version(s.record, s.record.declared, s.replicas, f"{s.deployment.name} -n {s.deployment.namespace}")
+    failed = failed_version(s.record, s.record.declared, s.replicas, s.deployment.place)
     if failed:
         return workload.release(s, Reason.FAILED_RELEASED, f"{message}; {failed}")
     return workload.release(s, Reason.RELEASED, message)
@@ -239,7 +239,7 @@ def finishing(s: Situation) -> Decision:
     if found and s.plan.on_failure == "rollback" and s.stable:
         return retreat(s, found[0].reason, f"{found[0].message}; taken back", failed=found[0].message)
     if found:
-        name = f"{s.deployment.name} -n {s.deployment.namespace}"
+        name = s.deployment.place
         message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
         return Decision(found[0].reason, message)
     return Decision(Reason.FINISHING, f"all steps passed; {wording.all_get(s.replicas)}")

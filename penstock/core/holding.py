@@ -26,7 +26,7 @@ def scaled_to_zero(s: Situation) -> Decision:
 
 
 def paused_by_user(s: Situation) -> Decision:
-    name = f"{s.deployment.name} -n {s.deployment.namespace}"
+    name = s.deployment.place
     message = f"paused by its user; it goes on after: kubectl rollout resume deployment {name}"
     return Decision(Reason.PAUSED_BY_USER, message)
 
@@ -62,7 +62,7 @@ def fail(s: Situation, finding: Finding) -> Decision:
 
 
 def _held_failed(s: Situation) -> Decision:
-    name = f"{s.deployment.name} -n {s.deployment.namespace}"
+    name = s.deployment.place
     message = (
         f"{s.record.failed}; held (on-failure: pause). Go on: penstock approve {name}; back: penstock abort {name}"
     )
@@ -164,7 +164,7 @@ def judging(s: Situation) -> Decision | None:
     if unproved:
         return unproved
     if s.awaits_approval:
-        name = f"{s.deployment.name} -n {s.deployment.namespace}"
+        name = s.deployment.place
         are = "is" if s.replicas == 1 else "are"
         message = f"{where} and {are} healthy; approval is awaited: penstock approve {name}"
         return Decision(Reason.AWAITING_APPROVAL, message)

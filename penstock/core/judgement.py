@@ -4,7 +4,7 @@ Bound to one rollout and to the query as written (I10): a newer template, or ano
 fold is pure, so what is recorded of it can be judged again; only raw counters, which no decision needs, stand apart.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from penstock.core.counters import NONE, Count, Increments, Life, Memory, count
@@ -14,7 +14,7 @@ from penstock.core.judge import judge, judge_limit, preflight
 from penstock.core.limits import Breaches, breach
 from penstock.core.plan import Check, Plan
 from penstock.core.pooling import EMPTY, Pool, due, emptied, gathered, pour
-from penstock.core.queries import Limit, placeholders
+from penstock.core.queries import Limit
 from penstock.core.reading import Reading, Scalar
 from penstock.core.template import digest
 from penstock.core.verdict import GROWING, State, Verdict
@@ -70,11 +70,6 @@ class Judgement:
     def calm(self) -> bool:
         """Whether no incident lasts."""
         return not any(known.incident.since for known in self.compared.values())
-
-    @property
-    def incident_since(self) -> float:
-        """When the present incident was noticed; 0 where none lasts."""
-        return max((known.incident.since for known in self.compared.values()), default=0.0)
 
 
 NOT_YET = Judgement()
@@ -202,6 +197,19 @@ def base_line(reading: Reading, old: Sequence[str]) -> Count:
     return Count(requests, min(requests, sum(sum(counters.bad.values()) for counters in found)))
 
 
+HOUR = 3600.0
+"""Seconds before the first window that are the base line, where there is a history."""
+
+
+def counted_before(readings: Iterable[Reading], lives: Mapping[str, Life], end: float) -> Count:
+    """The old pods' counts by a history, from its first reading on; `lives` are these pods."""
+    memory, found = Memory(), NONE
+    for reading in readings:
+        memory, seen = count(memory, reading, lives, began=end, warmup=0.0)
+        found = found.plus(*total(seen, new=False))
+    return found
+
+
 AGE = 60.0
 """Seconds without any look, after which what was gathered is too old to advance on."""
 
@@ -238,7 +246,7 @@ def _verdict(known: Judgement, check: Check, at: Bearings, now: float) -> Verdic
 
 def _tried(check: Check, limit: Limit, breaches: Breaches, verdict: Verdict) -> Verdict:
     """Before the first window a limit only has to give a number, and where it asks for new pods not even that."""
-    if "new" in placeholders(limit.query):
+    if limit.asks_new:
         return replace(verdict, state=State.PASS, sentence=f"{check.name}: asks for new pods, there are none yet")
     return replace(verdict, state=State.PASS) if breaches.value is not None and not breaches.trouble else verdict
 

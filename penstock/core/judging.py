@@ -8,8 +8,7 @@ from dataclasses import replace
 
 from penstock.core.checks import Finding, Severity
 from penstock.core.decision import Decision
-from penstock.core.plan import Check
-from penstock.core.queries import Limit, placeholders
+from penstock.core.queries import Limit
 from penstock.core.reasons import Reason
 from penstock.core.situation import Situation
 from penstock.core.units import clock
@@ -38,18 +37,14 @@ IN_WORDS = {
 def together(s: Situation) -> StepVerdict:
     """What all checks say. A person who let it go on without data has excused the checks that have had none to this
     day; a limit that asks for new pods was not tried then, and so was not excused."""
-    excused = {c.name for c in s.plan.checks if 0 in s.record.approved and not asks_new(c)}
+    untried = {c.name for c in s.plan.checks if isinstance(c.query, Limit) and c.query.asks_new}
+    excused = {c.name for c in s.plan.checks if 0 in s.record.approved} - untried
     return step_verdict([v for v in s.verdicts if not (v.check in excused and never_had_data(v))])
 
 
 def never_had_data(v: Verdict) -> bool:
     """Whether a check has not counted a single request yet."""
     return v.state in MISSING and not v.numbers.new.requests and not v.numbers.old.requests
-
-
-def asks_new(check: Check) -> bool:
-    """Whether a limit cannot be tried before new pods are there."""
-    return isinstance(check.query, Limit) and "new" in placeholders(check.query.query)
 
 
 def worse(s: Situation) -> Finding | None:
@@ -72,7 +67,7 @@ def preflight(s: Situation) -> Decision | None:
         return None
     message = (
         f"before step 1: no data for {_named(missing)}; it goes on by itself when they come. "
-        f"Go on with the checks of pods alone: penstock approve {_name(s)}"
+        f"Go on with the checks of pods alone: penstock approve {s.deployment.place}"
     )
     write = None if s.record.awaiting else patch(s, replace(s.record, awaiting=True), s.deployment.fields)
     return Decision(MISSING.get(missing[0].state, Reason.NO_SERIES), message, write)
@@ -100,10 +95,8 @@ def _inconclusive(s: Situation, where: str, found: StepVerdict) -> Decision | No
     if s.plan.on_inconclusive == "rollback":
         message = f"{where}; no verdict of {undecided}; the release is taken back (on-inconclusive: rollback)"
         return retreat(s, Reason.INCONCLUSIVE, message, failed=f"no verdict of {undecided}")
-    message = (
-        f"{where}; no verdict of {undecided}, held. Go on: penstock approve {_name(s)}; back: penstock abort {_name(s)}"
-    )
-    return Decision(Reason.INCONCLUSIVE, message)
+    ways = f"Go on: penstock approve {s.deployment.place}; back: penstock abort {s.deployment.place}"
+    return Decision(Reason.INCONCLUSIVE, f"{where}; no verdict of {undecided}, held. {ways}")
 
 
 def asks(s: Situation) -> bool:
@@ -120,7 +113,3 @@ def answered(s: Situation) -> bool:
 
 def _named(verdicts: tuple[Verdict, ...] | list[Verdict]) -> str:
     return ", ".join(f"{v.check} ({IN_WORDS.get(v.state, v.state)})" for v in verdicts)
-
-
-def _name(s: Situation) -> str:
-    return f"{s.deployment.name} -n {s.deployment.namespace}"

@@ -49,6 +49,11 @@ class Deployment:
     condition: str
     """The reason of our own condition, empty where there is none."""
 
+    @property
+    def place(self) -> str:
+        """How commands name it: `web -n shop`."""
+        return f"{self.name} -n {self.namespace}"
+
     @classmethod
     def of(cls, obj: Object) -> "Deployment":
         """From the API object."""

@@ -62,6 +62,11 @@ class Limit:
     number: float
     breaches: int
 
+    @property
+    def asks_new(self) -> bool:
+        """Whether it cannot be asked before new pods are there."""
+        return any(found.group(1).strip() == "new" for found in _PLACEHOLDER.finditer(self.query))
+
 
 Query = Errors | Slow | Limit
 
@@ -110,11 +115,6 @@ def slow(text: str) -> Slow:
         return Slow(histogram, duration(rest[1:].strip(), SLOW_EXAMPLE))
     except AnnotationError as error:
         raise error.shifted(len(text) - len(rest[1:].lstrip())) from None
-
-
-def placeholders(query: str) -> frozenset[str]:
-    """The names between double braces in a limit's query."""
-    return frozenset(found.group(1).strip() for found in _PLACEHOLDER.finditer(query))
 
 
 def limit(text: str) -> Limit:

@@ -140,35 +140,34 @@ async def test_a_hanging_server_is_not_asked_less(monkeypatch: pytest.MonkeyPatc
     assert lines[-2].sent == 40  # type: ignore[union-attr]  # the last line but one is a Count
 
 
-async def test_most_requests_open_a_connection_of_their_own() -> None:
-    """A Service chooses the pod per connection; kept ones would never meet a dead one."""
-    opened = 0
+@asynccontextmanager
+async def counted() -> AsyncIterator[tuple[int, list[None]]]:
+    """A server that answers, and an entry for each connection that was opened to it."""
+    opened: list[None] = []
 
     async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal opened
-        opened += 1
+        opened.append(None)
         await answers(reader, writer)
 
     async with server(counting) as port:
+        yield port, opened
+
+
+async def test_most_requests_open_a_connection_of_their_own() -> None:
+    """A Service chooses the pod per connection; kept ones would never meet a dead one."""
+    async with counted() as (port, opened):
         await flowing(port)
-    assert 50 * (KEPT - 1) // KEPT < opened < 50
+    assert 50 * (KEPT - 1) // KEPT < len(opened) < 50
 
 
 async def test_a_kept_connection_is_given_up_after_some_requests() -> None:
     """Otherwise a quarter of all requests would go to the pods that were there first, and none of it to new ones."""
-    opened = 0
-
-    async def counting(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        nonlocal opened
-        opened += 1
-        await answers(reader, writer)
-
-    async with server(counting) as port:
+    async with counted() as (port, opened):
         connection = Connection("127.0.0.1", port)
         for _ in range(2 * RENEWED + 1):
             await connection.ask(keep=True)
         connection.close()
-    assert opened == 3
+    assert len(opened) == 3
 
 
 async def test_a_kept_connection_that_was_closed_in_time_is_not_a_failure() -> None:

@@ -138,5 +138,5 @@ def rejected_message(s: Situation) -> str:
     return (
         f"taken back, all pods run the stable version: {s.record.failed}; "
         "deploy another version, or the stable one; to try this one again: "
-        f"penstock retry {s.deployment.name} -n {s.deployment.namespace}"
+        f"penstock retry {s.deployment.place}"
     )
