@@ -34,6 +34,9 @@ PACKAGES: Mapping[str, tuple[str, ...]] = {
 MONITORING: Mapping[str, tuple[str, ...]] = {"prometheus": ("prometheus",)}
 """The same for `up --prometheus`; everything else does without."""
 
+BROWSER: Mapping[str, tuple[str, ...]] = {"chromium": ("chromium",), "chromium-driver": ("chromedriver",)}
+"""The same for the tests of the web page and its pictures."""
+
 POLICY = Path("/usr/sbin/policy-rc.d")
 POLICY_TEXT = """#!/bin/sh
 # penstock's `make setup` was here; while it runs, no service is started.

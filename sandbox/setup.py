@@ -17,6 +17,7 @@ def main() -> int:
         print(f"control plane: {build.binaries()}")
         print(f"pods: {_pods()}")
         print(f"monitoring: {_monitoring()}")
+        print(f"browser: {_browser()}")
     except Missing as missing:
         print(f"penstock: {missing}", file=sys.stderr)
         return 1
@@ -42,6 +43,13 @@ def _monitoring() -> str:
             f"no Prometheus, so `up --prometheus` and the tests on it are left out. To have it, {packages.how(absent)}"
         )
     return "Prometheus"
+
+
+def _browser() -> str:
+    absent = packages.ensure(packages.BROWSER)
+    if absent:
+        return f"none, so the tests of the page in one are left out. To have it, {packages.how(absent)}"
+    return "Chromium"
 
 
 def _warn_of_useless_assets() -> None:

@@ -4,11 +4,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from penstock.cli.progress import where
 from penstock.cli.reading import Sight, sight
 from penstock.core import keys
 from penstock.core.decide import situation
 from penstock.core.guard import record_of
+from penstock.core.outlook import where
 from penstock.core.rollout import Phase
 from penstock.kube import objects
 

@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from penstock.cli.errors import Refusal
-from penstock.cli.outlook import outlook
-from penstock.cli.progress import where
 from penstock.cli.reading import Sight
 from penstock.cli.text import counted
 from penstock.core import keys, patch
 from penstock.core.decide import decide, situation
 from penstock.core.guard import active
+from penstock.core.outlook import outlook, where
 from penstock.core.plan import request
 from penstock.core.reasons import Reason
 from penstock.core.record import Record

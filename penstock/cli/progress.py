@@ -4,49 +4,31 @@ The sentence is the controller's own, from the condition; where it has not spoke
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from itertools import takewhile
 from typing import Any
 
 from penstock.cli.gauges import Gauge, gauges
-from penstock.cli.outlook import outlook
 from penstock.cli.reading import Sight, Told
-from penstock.cli.versions import changes
 from penstock.core import keys
 from penstock.core.decide import decide, situation
 from penstock.core.decision import Decision
 from penstock.core.guard import record_of
 from penstock.core.judging import MISSING
 from penstock.core.observation import Pod
+from penstock.core.outlook import outlook, where
 from penstock.core.reasons import Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
+from penstock.core.versions import changes
 
 Object = dict[str, Any]
 
 
-WHERE: Mapping[Phase, str] = {
-    Phase.PENDING: "before step {step} of {steps}",
-    Phase.BRAKING: "opening step {step} of {steps}",
-    Phase.OPENING: "opening step {step} of {steps}",
-    Phase.HOLDING: "at step {step} of {steps}",
-    Phase.RETREATING: "going back",
-    Phase.REJECTED: "taken back",
-    Phase.FINISHING: "finishing",
-    Phase.LEAVING: "ending",
-}
-"""Where a rollout stands, in the fewest words."""
-
-
 ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
 """What was said before one of these was said of the rollout before."""
-
-
-def where(phase: Phase, step: int, steps: int) -> str:
-    """`at step 2 of 3`; without their number where there are none, as with no pods wanted."""
-    return WHERE[phase].format(step=max(1, step), steps=steps).removesuffix(" of 0")
 
 
 @dataclass(frozen=True)

@@ -78,9 +78,9 @@ def begun(sight: "Sight", *, back: bool) -> "Record":
 
 def question(sight: "Sight", record: "Record", *, back: bool) -> str:
     """What a person says yes to."""
-    from penstock.cli.progress import where
     from penstock.cli.text import counted
     from penstock.core.decide import situation
+    from penstock.core.outlook import where
 
     s, d = situation(sight.seen, record), sight.seen.deployment
     place = f"{d.namespace}/{d.name}, {where(record.phase, record.step, len(s.exposures))}"

@@ -154,11 +154,11 @@ async def write(client: "Client", asked: "Petition") -> "Petition":
 
 async def answer(client: "Client", asked: "Petition") -> str:
     """Wait until the controller has taken the request up, then say what it did and what follows."""
-    from penstock.cli.outlook import outlook
     from penstock.cli.petition import done
     from penstock.cli.reading import told
     from penstock.core.decide import situation
     from penstock.core.guard import record_of
+    from penstock.core.outlook import outlook
     from penstock.core.reasons import Reason
     from penstock.core.units import clock
 

@@ -16,7 +16,7 @@ def listed(items: Iterable[object], last: str = "and") -> str:
 
 
 def counted(number: int, noun: str) -> str:
-    """`1 pod`, `3 pods`."""
+    """`1 pod`, `3 pods`. As in core.wording, which `--help` would have to import."""
     return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
 
 

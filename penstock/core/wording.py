@@ -1,6 +1,11 @@
 """Pods in words. A single one is not `1 of 1 pods`: it has the old one beside it to the end, and the verb changes."""
 
 
+def counted(number: int, noun: str) -> str:
+    """`1 pod`, `3 pods`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def get(pods: int, replicas: int) -> str:
     """That a step brings the new version to so many."""
     return f"{'1 pod, beside the old one, gets' if replicas == 1 else f'{pods} of {replicas} pods get'} the new version"

@@ -1,4 +1,4 @@
-"""What happens next in a rollout, and when: the question that a held release leaves open.
+"""Where a rollout stands, what happens next, and when: the question that a held release leaves open.
 
 Read off the same situation that the controller decides on. One entry for each phase; what a person can do stands in
 the sentence as a command.
@@ -7,10 +7,27 @@ the sentence as a command.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from penstock.cli.text import counted
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.core.units import print_duration
+from penstock.core.wording import counted
+
+WHERE: Mapping[Phase, str] = {
+    Phase.PENDING: "before step {step} of {steps}",
+    Phase.BRAKING: "opening step {step} of {steps}",
+    Phase.OPENING: "opening step {step} of {steps}",
+    Phase.HOLDING: "at step {step} of {steps}",
+    Phase.RETREATING: "going back",
+    Phase.REJECTED: "taken back",
+    Phase.FINISHING: "finishing",
+    Phase.LEAVING: "ending",
+}
+"""Where a rollout stands, in the fewest words."""
+
+
+def where(phase: Phase, step: int, steps: int) -> str:
+    """`at step 2 of 3`; without their number where there are none, as with no pods wanted."""
+    return WHERE[phase].format(step=max(1, step), steps=steps).removesuffix(" of 0")
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from penstock.cli.versions import changes
+from penstock.core.versions import changes
 
 
 def template(image: str = "shop/web:1.4", **fields: Any) -> dict[str, Any]:
