@@ -8,9 +8,10 @@ the version that was read or is safe to repeat, so a second process in the same 
 import asyncio
 import time
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from itertools import chain
 
 import structlog
 
@@ -19,6 +20,7 @@ from certs.authority import Lifetimes
 from certs.inject import Configuration
 from certs.metrics import Metrics
 from certs.protocol import TRUST_WAIT, Action, State, Step
+from certs.selfprobe import probing
 from certs.store import Stored
 from penstock.kube import ApiError, Client, Conflict, Lease, Reflector, hold, objects
 from penstock.kube.backoff import Backoff
@@ -61,10 +63,15 @@ class Custody:
 
     async def run(self) -> None:
         """Until cancelled."""
-        async with asyncio.TaskGroup() as group:
-            for path, name in self._watched():
-                group.create_task(self._follow(path, name).run())
-            group.create_task(self._rounds())
+        following = [self._follow(path, name) for path, name in self._watched()]
+        try:
+            async with asyncio.TaskGroup() as group:
+                for reflector in following:
+                    group.create_task(reflector.run())
+                group.create_task(self._rounds())
+                group.create_task(probing(lambda: _configurations(following), self._metrics))
+        finally:
+            self._metrics.self_probe.set(float("nan"))
 
     async def _rounds(self) -> None:
         backoff = Backoff()
@@ -153,6 +160,13 @@ class Custody:
         return Reflector(
             self._client, collection, {"fieldSelector": f"metadata.name={name}"}, lambda *_: self._woken.set()
         )
+
+
+def _configurations(following: Iterable[Reflector]) -> Iterator[Configuration]:
+    """The webhook configurations, as our watches know them."""
+    for item in chain.from_iterable(reflector.items.values() for reflector in following):
+        if item.get("webhooks"):
+            yield inject.configuration("", item["kind"], item)
 
 
 async def keep(

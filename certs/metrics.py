@@ -1,8 +1,9 @@
-"""What alerts need to know about the certificates: how long they last, and what was done."""
+"""What alerts need to know about the certificates: how long they last, what was done, and whether calls arrive."""
 
-from prometheus_client import CollectorRegistry, Counter, Gauge
+from prometheus_client import CollectorRegistry
 
 from certs.protocol import Held
+from penstock.signals import instruments, series
 
 
 class Metrics:
@@ -10,11 +11,11 @@ class Metrics:
 
     def __init__(self, registry: CollectorRegistry | None = None) -> None:
         registry = registry or CollectorRegistry()
-        self.not_after = Gauge(
-            "cert_not_after_seconds", "End of the certificate's life, Unix time", ("role",), registry=registry
-        )
-        self.generations = Gauge("ca_bundle_generations", "CAs that are trusted", registry=registry)
-        self.steps = Counter("cert_steps_total", "Writes, by what they did", ("action",), registry=registry)
+        self.not_after = instruments.gauge(series.CERTIFICATE_END, registry)
+        self.generations = instruments.gauge(series.CA_GENERATIONS, registry)
+        self.steps = instruments.counter(series.CERTIFICATE_STEPS, registry)
+        self.self_probe = instruments.gauge(series.SELF_PROBE, registry)
+        self.self_probe.set(float("nan"))  # only the process that holds the lease probes
 
     def show(self, held: Held) -> None:
         """The state after a look."""

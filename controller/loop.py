@@ -53,20 +53,21 @@ RELEASED = "opted out; every field is as its owner had it"
 
 async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, sources: Sources) -> None:
     """Step every active rollout of the shard while the lease is held."""
-    telemetry.leader.set(1)
+    telemetry.leads(lease)
     try:
         async with asyncio.TaskGroup() as group:
             shard = Shard(client, settings, lease, telemetry, sources, group)
             for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
-                reflector = Reflector(client, path, {"labelSelector": keys.ROLLOUT}, shard.changed)
+                reflector = Reflector(
+                    client, path, {"labelSelector": keys.ROLLOUT}, shard.changed, listed=telemetry.listed
+                )
                 group.create_task(reflector.run())
                 await reflector.synced.wait()
                 await shard.find_unlabelled(path)
             telemetry.ready = True
             log.info("leading", lease=settings.lease, identity=settings.identity)
     finally:
-        telemetry.leader.set(0)
-        telemetry.ready = False
+        telemetry.leads_no_more()
 
 
 class Shard:
@@ -134,8 +135,10 @@ class Rollout:
         self._record: Record | None = active(deployment)
         self._left = keys.ROLLOUT not in (meta.get("labels") or {})
         self._wake = asyncio.Event()
-        self._watcher = Watcher(shard.client, deployment, self._wake.set)
-        self._judge = Judge(shard.client, shard.sources, shard.telemetry, self._watcher, self._wake.set)
+        self._due: float | None = None
+        """When something first asked for the next look, on the monotonic clock."""
+        self._watcher = Watcher(shard.client, deployment, self._woken, shard.telemetry.listed)
+        self._judge = Judge(shard.client, shard.sources, shard.telemetry, self._watcher, self._woken)
         self._told: Said | None = None
         self._logged: Said | None = None
         self._numbers: tuple[str, ...] = ()
@@ -153,6 +156,10 @@ class Rollout:
             self._latest = new
             self._record = active(new) or self._record
             self.again = new if self._over else None
+        self._woken()
+
+    def _woken(self) -> None:
+        self._due = self._due or time.monotonic()
         self._wake.set()
 
     async def run(self) -> None:
@@ -163,8 +170,7 @@ class Rollout:
             await self._watcher.synced()
             tasks.append(asyncio.create_task(self._judge.run(lambda: self._latest, self._see)))
             while not self._over:
-                self._wake.clear()
-                wait = await self._guarded_look()
+                wait = await self._measured_look()
                 if not self._over:
                     await self._sleep(wait)
         finally:
@@ -174,6 +180,15 @@ class Rollout:
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
             await asyncio.wait_for(self._wake.wait(), min(seconds, RESYNC))
+
+    async def _measured_look(self) -> float:
+        """One look, and how late it came to its end."""
+        due, self._due = self._due or time.monotonic(), None
+        self._wake.clear()
+        with self.shard.telemetry.queue.track_inprogress():
+            wait = await self._guarded_look()
+        self.shard.telemetry.lag.observe(time.monotonic() - due)
+        return wait
 
     async def _guarded_look(self) -> float:
         """One look; an error of the API server is waited out, longer each time."""
@@ -220,6 +235,8 @@ class Rollout:
             await self._tell(sight, decision, numbers)
             return 0.0
         written = await self._write(sight, decision)
+        if written:
+            self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
         await self._tell(sight, decision, numbers)
         return min(decision.wait, SETTLE) if written else decision.wait
 
@@ -248,6 +265,9 @@ class Rollout:
         if decision.shown and (changed or numbers):
             await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
             self._told = said
+            rejected = decision.reason is Reason.REJECTED and decision.write is not None
+            if changed and (decision.reason in ENDS or rejected):
+                self.shard.telemetry.ended.labels(decision.reason).inc()
         if decision.reason in ENDS:
             record = record_of(sight.deployment)
             self._ended = record.id if record else self._ended
@@ -258,7 +278,7 @@ class Rollout:
         if decision.step != self._step:
             self._step = decision.step
             self._watcher.flaps.clear()
-        self.shard.telemetry.decided(self.namespace, self.name, decision)
+        self.shard.telemetry.decided(self.namespace, self.name, seen, self._record, decision)
         said, now = (decision.reason, decision.message), time.monotonic()
         changed = said != self._logged
         self._since = now if changed else self._since

@@ -39,7 +39,13 @@ def is_ready(pod: Object | None) -> bool:
 class Watcher:
     """ReplicaSets and pods of one workload, and what only a watch can tell: readiness that came and went."""
 
-    def __init__(self, client: Client, deployment: Object, changed: Callable[[], None]) -> None:
+    def __init__(
+        self,
+        client: Client,
+        deployment: Object,
+        changed: Callable[[], None],
+        listed: Callable[[str], None] = lambda _reason: None,
+    ) -> None:
         self.client = client
         self.namespace = deployment["metadata"]["namespace"]
         self.selector = objects.selector(deployment)
@@ -47,8 +53,10 @@ class Watcher:
         self.flaps: Counter[str] = Counter()
         self.judgement: Judgement = NOT_YET
         params = {"labelSelector": self.selector}
-        self._replicasets = Reflector(client, objects.replicasets(self.namespace), params, self._replicaset)
-        self._pods = Reflector(client, objects.pods(self.namespace), params, self._pod)
+        self._replicasets = Reflector(
+            client, objects.replicasets(self.namespace), params, self._replicaset, listed=listed
+        )
+        self._pods = Reflector(client, objects.pods(self.namespace), params, self._pod, listed=listed)
         self._names: tuple[float, Object] = (0.0, {})
 
     async def run(self) -> None:

@@ -1,95 +1,92 @@
 """Metrics and logs: numbers for alerts, and one JSON line per decision that changed.
 
-Series are labelled with namespace and name of *active* rollouts only and end with them, so their number does not
-grow with the cluster.
+What belongs to one rollout is in `standing`; here is what belongs to the process.
 """
 
 import asyncio
 import sys
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 
 import structlog
 from aiohttp import web
-from prometheus_client import CollectorRegistry, Counter, Gauge, generate_latest
 
+from controller.standing import Standing
 from penstock.core.decision import Decision
+from penstock.core.observation import Observation
+from penstock.core.reasons import Reason
+from penstock.core.record import Record
 from penstock.core.rollout import Phase
-from penstock.core.verdict import State, Verdict
-
-PER_ROLLOUT = ("namespace", "name")
+from penstock.core.verdict import Verdict
+from penstock.kube import Lease
+from penstock.signals import instruments, series
 
 
 class Telemetry:
     """The controller's metrics, and whether it is ready."""
 
-    def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+        self.registry = into = instruments.registry()
         self.ready = False
-        gauge, counter = Gauge, Counter
-        self.leader = gauge("penstock_leader", "1 while this controller leads its shard", registry=self.registry)
-        self.active = gauge("penstock_rollouts_active", "Rollouts that are watched", registry=self.registry)
-        self.phase = gauge(
-            "penstock_rollout_phase", "1 for the present phase", (*PER_ROLLOUT, "phase"), registry=self.registry
-        )
-        self.step = gauge("penstock_rollout_step", "Present step, from 1", PER_ROLLOUT, registry=self.registry)
-        self.exposed = gauge(
-            "penstock_rollout_exposed_pods", "Pods of the new version", PER_ROLLOUT, registry=self.registry
-        )
-        self.allowed = gauge(
-            "penstock_rollout_allowed_pods", "Pods that the step allows", PER_ROLLOUT, registry=self.registry
-        )
-        check = (*PER_ROLLOUT, "check")
-        self.evidence = gauge("penstock_check_evidence", "Factor against the release", check, registry=self.registry)
-        self.needed = gauge("penstock_check_evidence_needed", "To take it back", check, registry=self.registry)
-        self.state = gauge("penstock_check_state", "1 for the present state", (*check, "state"), registry=self.registry)
-        self.requests = gauge(
-            "penstock_check_requests_total", "Requests counted", (*check, "version"), registry=self.registry
-        )
-        self.bad = gauge(
-            "penstock_check_bad_requests_total", "Bad ones of them", (*check, "version"), registry=self.registry
-        )
-        self.writes = counter(
-            "penstock_writes_total", "Writes to the API server", ("verb", "code"), registry=self.registry
-        )
-        self.decisions = counter(
-            "penstock_decisions_total", "Decisions that changed, by reason", ("reason",), registry=self.registry
-        )
-        self.errors = counter("penstock_errors_total", "Looks that failed, by kind", ("kind",), registry=self.registry)
+        self.leader = instruments.gauge(series.LEADER, into)
+        self._lease_age = instruments.gauge(series.LEASE_AGE, into)
+        self.queue = instruments.gauge(series.QUEUE, into)
+        self.lag = instruments.histogram(series.DECISION_LAG, into)
+        self.writes = instruments.counter(series.WRITES, into)
+        self._relists = instruments.counter(series.RELISTS, into)
+        self.decisions = instruments.counter(series.DECISIONS, into)
+        self.errors = instruments.counter(series.FAULTS, into)
+        self.missed = instruments.counter(series.MISSED, into)
+        self.ended = instruments.counter(series.ENDED, into)
+        self.active = instruments.gauge(series.ACTIVE, into)
+        self.checks = instruments.counter(series.CHECKS, into)
+        self.notifications = instruments.counter(series.NOTIFICATIONS, into)
+        self.standing = Standing(into, clock=clock)
+        self._lease_age.set(float("nan"))
+
+    def leads(self, lease: Lease) -> None:
+        """The work begins under this lease."""
+        self.leader.set(1)
+        self._lease_age.set_function(lease.age)
+
+    def leads_no_more(self) -> None:
+        """The work has ended."""
+        self.leader.set(0)
+        self._lease_age.set_function(lambda: float("nan"))
+        self.ready = False
 
     def wrote(self, verb: str, _path: str, status: int) -> None:
         """One write was answered."""
         self.writes.labels(verb, str(status)).inc()
 
-    def decided(self, namespace: str, name: str, decision: Decision) -> None:
+    def listed(self, reason: str) -> None:
+        """A watch began with a list."""
+        self._relists.labels(reason).inc()
+
+    def decided(self, namespace: str, name: str, seen: Observation, record: Record | None, decision: Decision) -> None:
         """The state of one rollout after a look."""
-        for phase in Phase:
-            self.phase.labels(namespace, name, phase.value).set(phase.value == decision.phase)
-        self.step.labels(namespace, name).set(decision.step)
-        self.exposed.labels(namespace, name).set(decision.exposed)
-        self.allowed.labels(namespace, name).set(decision.allowed)
+        self.standing.decided((namespace, name), seen, record, decision)
+
+    def carried_out(self, seen: Observation, record: Record | None, decision: Decision) -> None:
+        """A decision wrote: where it mends what admission should have seen, that is told."""
+        if decision.reason is Reason.REPAUSED:
+            self.missed.labels("resume").inc()
+        changed = (
+            record is not None and record.phase is not Phase.LEAVING and seen.deployment.template != record.declared
+        )
+        if changed and decision.reason in (Reason.SUPERSEDED, Reason.REVERTED):
+            self.missed.labels("template").inc()
 
     def judged(self, namespace: str, name: str, verdicts: Iterable[Verdict]) -> None:
         """What the metric checks of one rollout say."""
-        for v in verdicts:
-            place, numbers = (namespace, name, v.check), v.numbers
-            self.evidence.labels(*place).set(numbers.evidence)
-            self.needed.labels(*place).set(numbers.needed)
-            for state in State:
-                self.state.labels(*place, state.value).set(v.state is state)
-            for version, counted in (("new", numbers.new), ("old", numbers.old)):
-                self.requests.labels(*place, version).set(counted.requests)
-                self.bad.labels(*place, version).set(counted.bad)
+        found = tuple(verdicts)
+        for verdict in found:
+            self.checks.labels(verdict.state.value).inc()
+        self.standing.judged((namespace, name), found)
 
     def forget(self, namespace: str, name: str) -> None:
         """A rollout is over."""
-        for gauge in (self.phase, self.step, self.exposed, self.allowed):
-            self._drop(gauge, namespace, name)
-        for gauge in (self.evidence, self.needed, self.state, self.requests, self.bad):
-            self._drop(gauge, namespace, name)
-
-    @staticmethod
-    def _drop(gauge: Gauge, namespace: str, name: str) -> None:
-        gauge.remove_by_labels({"namespace": namespace, "name": name})
+        self.standing.forget((namespace, name))
 
 
 def configure_logs() -> None:
@@ -110,7 +107,9 @@ async def serve_metrics(port: int, telemetry: Telemetry) -> None:
     """/metrics, /healthz and /readyz over plain HTTP until cancelled."""
 
     async def metrics(_: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(telemetry.registry), content_type="text/plain")
+        return web.Response(
+            body=instruments.exposition(telemetry.registry), headers={"Content-Type": instruments.CONTENT_TYPE}
+        )
 
     async def healthy(_: web.Request) -> web.Response:
         return web.Response(text="ok")

@@ -10,11 +10,11 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 from fastapi import FastAPI
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
 
 from penstock.core.admission import Request as Asked
+from penstock.signals import instruments
 from webhook.decisions import Decide, decisions, failed
 from webhook.review import Answer, Malformed, decode, encode
 from webhook.telemetry import Telemetry
@@ -45,7 +45,7 @@ def telemetry_app(telemetry: Telemetry, ready: Callable[[], bool]) -> FastAPI:
     app = FastAPI(openapi_url=None)
 
     async def metrics(_: Request) -> Response:
-        return Response(generate_latest(telemetry.registry), media_type=CONTENT_TYPE_LATEST)
+        return Response(instruments.exposition(telemetry.registry), media_type=instruments.CONTENT_TYPE)
 
     app.add_route("/metrics", metrics)
     _add_health(app, ready)

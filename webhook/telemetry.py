@@ -8,41 +8,25 @@ import logging
 import sys
 
 import structlog
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
 from penstock.core.admission import Request
+from penstock.signals import instruments, series
 from webhook.review import Answer
 
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
 LONGEST = 256
-BUCKETS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2)
 
 
 class Telemetry:
     """The webhook's metrics, and its log of changes."""
 
     def __init__(self) -> None:
-        self.registry = CollectorRegistry()
+        self.registry = instruments.registry()
         self._log = structlog.get_logger("webhook")
-        self._requests = Counter(
-            "admission_requests",
-            "Reviews that were answered",
-            ("path", "operation", "decision", "dry_run"),
-            registry=self.registry,
-        )
-        self._duration = Histogram(
-            "admission_duration_seconds",
-            "From the first byte of the body to the answer",
-            ("path",),
-            buckets=BUCKETS,
-            registry=self.registry,
-        )
-        self._certificate = Gauge(
-            "cert_not_after_seconds", "End of the served certificate, Unix time", ("role",), registry=self.registry
-        )
-        self._reloads = Counter(
-            "cert_reloads", "Versions of the Secret that were seen", ("result",), registry=self.registry
-        )
+        self._requests = instruments.counter(series.ADMISSIONS, self.registry)
+        self._duration = instruments.histogram(series.ADMISSION_SECONDS, self.registry)
+        self._certificate = instruments.gauge(series.CERTIFICATE_END, self.registry)
+        self._reloads = instruments.counter(series.CERTIFICATE_RELOADS, self.registry)
 
     def answered(self, path: str, request: Request, answer: Answer, seconds: float) -> None:
         """One review was decided."""

@@ -51,6 +51,7 @@ class Reflector:
         changed: Changed,
         *,
         backoff: Backoff | None = None,
+        listed: Callable[[str], None] = lambda _reason: None,
     ) -> None:
         self.items: dict[str, Object] = {}
         self.synced = asyncio.Event()
@@ -61,6 +62,8 @@ class Reflector:
         self._backoff = backoff or Backoff()
         self._position = ""
         self._heard = False
+        self._listed, self._why = listed, "start"
+        """Whom to tell of each list that was answered, and why the next one is made: start, gone or silent."""
 
     async def run(self) -> NoReturn:
         """Follow for ever; ends only by cancellation or by an error of `changed`."""
@@ -71,13 +74,13 @@ class Reflector:
                 await self._follow()
             except Gone as error:
                 log.info("listing %s again: %s", self._path, error.message)
-                self._position = ""
+                self._position, self._why = "", "gone"
             except ApiError as error:
                 log.warning("%s", error)
                 wish = min(error.retry_after or 0.0, LONGEST_WISH)
             lasted = now() - begun
             if lasted >= IDLE and not self._heard:
-                self._position = ""
+                self._position, self._why = "", "silent"
             if lasted >= CALM:
                 self._backoff.reset()
             await asyncio.sleep(max(self._backoff.pause(), wish))
@@ -109,6 +112,7 @@ class Reflector:
         for key, item in present.items():
             self._put(key, item)
         self.synced.set()
+        self._listed(self._why)
 
     def _take(self, event: Object) -> None:
         item: Object = event.get("object") or {}

@@ -51,11 +51,11 @@ class World(Sight):
 
     # The controller.
 
-    async def start_controller(self, identity: str = "") -> None:
+    async def start_controller(self, identity: str = "", *more: str) -> None:
         """A new process, through the proxy. The same identity each time, or it would wait for the lease to expire."""
         config = kubeconfig.through(self.proxy.access, self.proxy.url, self.logs / f"{self.namespace}.kubeconfig")
         flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", identity or self.namespace]
-        flags += ["--without-certs", "--metrics-port", "0"]
+        flags += ["--without-certs", "--metrics-port", "0", *more]
         log = self.logs / f"{self.namespace}.log"
         self.pid = await self.nursery.bear(flags, log)
         self.proxy.reborn()

@@ -270,7 +270,7 @@ async def test_a_failed_keeping_is_no_failed_look() -> None:
 
     assert (
         case.telemetry.registry.get_sample_value(
-            "penstock_check_requests_total", {"namespace": "shop", "name": "web", "check": "errors", "version": "old"}
+            "penstock_check_requests", {"namespace": "shop", "name": "web", "check": "errors", "version": "old"}
         )
         is not None
     )

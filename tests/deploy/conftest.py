@@ -63,7 +63,7 @@ class Installation:
         """Admissions so far, by path."""
         found: dict[str, float] = {}
         for line in asked(self.metrics_port, "/metrics")[1].splitlines():
-            if line.startswith("admission_requests_total{"):
+            if line.startswith("penstock_admission_requests_total{"):
                 path = line.split('path="')[1].split('"')[0]
                 found[path] = found.get(path, 0) + float(line.rsplit(" ", 1)[1])
         return found

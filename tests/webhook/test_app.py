@@ -144,5 +144,5 @@ def test_calls_are_counted_by_path_operation_decision_and_dry_run(webhook: Runni
         'decision="Gated",dry_run="false",operation="other",path="/mutate"',
         'decision="Malformed",dry_run="unknown",operation="unknown",path="/mutate"',
     ):
-        assert f"admission_requests_total{{{labels}}} " in found
-    assert 'admission_duration_seconds_count{path="/mutate"}' in found
+        assert f"penstock_admission_requests_total{{{labels}}} " in found
+    assert 'penstock_admission_duration_seconds_count{path="/mutate"}' in found
