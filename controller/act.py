@@ -15,14 +15,11 @@ from penstock.core import keys, patch
 from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark
 from penstock.core.guard import record_of
 from penstock.core.patch import Path
-from penstock.core.reasons import QUIET, WARNINGS, Reason
+from penstock.core.reasons import ENDS, QUIET, WARNINGS, Reason
 from penstock.core.template import digest
 from penstock.kube import Client, Conflict, NotFound, objects
 
 Object = dict[str, Any]
-
-ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
-"""Decisions after which no condition is shown: a True left from the last release would answer `kubectl wait`."""
 
 VERSION_PATH = ("metadata", "resourceVersion")
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from controller.act import ENDS, tell, write
+from controller.act import tell, write
 from controller.judge import Judge
 from controller.observe import Sight, Watcher
 from controller.recording import Recording
@@ -27,7 +27,7 @@ from penstock.core.decision import RESYNC, Decision
 from penstock.core.guard import active, annotation, record_of
 from penstock.core.observation import Observation
 from penstock.core.ownership import entries, ours
-from penstock.core.reasons import Reason
+from penstock.core.reasons import ENDS, Reason
 from penstock.core.record import Record
 from penstock.core.release import failed_version
 from penstock.kube import ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects

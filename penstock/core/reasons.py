@@ -88,3 +88,6 @@ WARNINGS = frozenset(
 
 QUIET = frozenset({Reason.WINDOW, Reason.WAITING_FOR_PODS, Reason.JUDGING, Reason.FORMER_LEADER})
 """Reasons without an Event."""
+
+ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
+"""Reasons after which no condition is shown: a True left from the last release would answer `kubectl wait`."""
