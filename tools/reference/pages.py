@@ -53,8 +53,8 @@ def reasons() -> str:
     rows = [(f"`{reason}`", event(reason), condition(reason), *REASONS[reason]) for reason in Reason]
     return page(
         "Reasons",
-        "The same word in the condition `penstock.dev/Rollout`, in Events, logs, metrics and commands. They are an API: "
-        "scripts may compare them. An Event is sent when reason or message change; what stays the same sends none.",
+        "The same word in the condition `penstock.dev/Rollout`, in Events, logs, metrics and commands. They are an "
+        "API: scripts may compare them. An Event is sent when reason or message change, and only then.",
         table(("reason", "Event", "condition", "meaning", "what to do"), rows),
     )
 
@@ -70,9 +70,9 @@ def annotations() -> str:
     labels = ", ".join(f"`{value}`" for value in dict.fromkeys(LABELS.values()))
     return page(
         "Annotations and labels",
-        f"The label `{keys.ENABLED}` (`true`, `false`) opts in, on a Namespace or a Deployment, which has the last word. "
-        "Annotations stand on the Deployment, or on its Namespace as a default. [The guide](../guide/vocabulary.md) says "
-        "more.",
+        f"The label `{keys.ENABLED}` (`true`, `false`) opts in, on a Namespace or a Deployment, which has the last "
+        "word. Annotations stand on the Deployment, or on its Namespace as a default. "
+        "[The guide](../guide/vocabulary.md) says more.",
         table(("annotation", "values", "default", "example", "meaning"), rows),
         f"Written by Penstock: the label `{keys.ROLLOUT}` ({labels}), the condition `{keys.CONDITION}`, and",
         table(("annotation", "on", "meaning"), own),
