@@ -43,6 +43,10 @@ class Telemetry:
         self.notifications = instruments.counter(series.NOTIFICATIONS, into)
         self.standing = Standing(into, clock=clock)
         self._lease_age.set(float("nan"))
+        # From 0 on, or the first one would be no increase to a Prometheus.
+        for counter, labels in ((self.missed, ("template", "resume")), (self.errors, ("bug", "conflict"))):
+            for label in labels:
+                counter.labels(label)
 
     def leads(self, lease: Lease) -> None:
         """The work begins under this lease."""
