@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 
 from controller.act import tell, write
+from controller.history import History
 from controller.judge import Judge
 from controller.observe import Sight, Watcher
 from controller.recording import Recording
@@ -85,7 +86,7 @@ class Shard:
         self.sources = sources
         self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
         self.recording = Recording(Path(settings.record)) if settings.record else None
-        self._group = group
+        self.group = group
         self._rollouts: dict[str, Rollout] = {}
 
     def changed(self, key: str, old: Object | None, new: Object | None) -> None:
@@ -101,7 +102,7 @@ class Shard:
         rollout = Rollout(self, deployment)
         self._rollouts[key] = rollout
         self.telemetry.active.set(len(self._rollouts))
-        task = self._group.create_task(rollout.run(), name=key)
+        task = self.group.create_task(rollout.run(), name=key)
         task.add_done_callback(lambda _: self._ended(key, rollout))
 
     def _ended(self, key: str, rollout: "Rollout") -> None:
@@ -139,6 +140,7 @@ class Rollout:
         """When something first asked for the next look, on the monotonic clock."""
         self._watcher = Watcher(shard.client, deployment, self._woken, shard.telemetry.listed)
         self._judge = Judge(shard.client, shard.sources, shard.telemetry, self._watcher, self._woken)
+        self._history = History(shard.client, shard.group, deployment)
         self._told: Said | None = None
         self._logged: Said | None = None
         self._numbers: tuple[str, ...] = ()
@@ -226,6 +228,7 @@ class Rollout:
         if decision.write is not None or self._left:
             sight = await self._watcher.fresh(self.name, epoch)
             decision = decide(sight.seen)
+        ended = self._record
         decided, decision = decision, self._ended_by_admission(sight.seen, decision)
         numbers = self._note(sight.seen, decided, decision)
         if decision.over and not self._left:  # our watch is behind, or a new rollout has begun since we read
@@ -233,11 +236,16 @@ class Rollout:
         if decision.over:
             self._over = True  # before anything is awaited: what is seen from here on is another rollout's
             await self._tell(sight, decision, numbers)
+            self._history.look(sight, decision, ended)
             return 0.0
+        if keys.RECORD not in sight.seen.deployment.annotations:
+            self._history.look(sight, decision, ended)
+            await self._history.settled()  # the traces that are cleared away are all that tells of its end
         written = await self._write(sight, decision)
         if written:
             self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
         await self._tell(sight, decision, numbers)
+        self._history.look(sight, decision, ended)
         return min(decision.wait, SETTLE) if written else decision.wait
 
     def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ CONFIGMAP = "/api/v1/namespaces/penstock-system/configmaps/penstock"
 @click.argument("deployment")
 @click.option("--hours", type=click.FloatRange(0.1, 168), default=24, show_default=True, help="How far back.")
 @click.option("--prometheus", metavar="URL", help="Default: the one of the controller's configuration.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def backtest(deployment: str, hours: float, prometheus: str | None, output: str) -> None:
     """Run the checks on the past: false alarms, time of a release.
@@ -50,13 +51,10 @@ def backtest(deployment: str, hours: float, prometheus: str | None, output: str)
         return await _trials(client, namespace, name, hours, prometheus)
 
     trials = run(work)
-    if output == "json":
-        from penstock.recorded import text
+    from dataclasses import asdict
 
-        click.echo(text({"summary": summary(trials), "trials": trials}))
-        return
-    for line in lines(trials):
-        click.echo(line)
+    value = {"summary": summary(trials), "trials": [asdict(trial) for trial in trials]}
+    answer(value, output, *lines(trials, None if output == "wide" else 10))
 
 
 async def _trials(client: "Client", namespace: str, name: str, hours: float, url: str | None) -> "list[Trial]":
@@ -160,8 +158,8 @@ def summary(trials: "Sequence[Trial]") -> dict[str, Any]:
     }
 
 
-def lines(trials: "Sequence[Trial]") -> list[str]:
-    """The summary for people, and the false alarms one by one."""
+def lines(trials: "Sequence[Trial]", most: int | None = 10) -> list[str]:
+    """The summary for people, and the first false alarms (None: all) one by one."""
     from penstock.cli.text import ago
     from penstock.core.units import clock
 
@@ -174,6 +172,6 @@ def lines(trials: "Sequence[Trial]") -> list[str]:
     if found["median seconds"] is not None:
         took = f"{ago(found['median seconds'])} in the median, {ago(found['p90 seconds'])} at 90 %"
         out.append(f"A good release would have taken {took}.")
-    for trial in [t for t in trials if t.outcome == "Rollback"][:10]:
+    for trial in [t for t in trials if t.outcome == "Rollback"][:most]:
         out.append(f"False alarm: {trial.pod} at {clock(trial.began)}: {trial.sentence}")
     return out

@@ -23,13 +23,13 @@ ENDLESS = 1_000_000
 """A width at which YAML folds nothing: a folded record could not be read back by eye."""
 
 
-def render(f: Forecast) -> RenderableType:
-    """The whole forecast of one Deployment."""
+def render(f: Forecast, *, wide: bool = False) -> RenderableType:
+    """The whole forecast of one Deployment; `wide`: every window of every step, and no line is cut off."""
     parts: list[RenderableType] = [plain(_size(f)), plain(headline(f))]
     if f.stages:
-        parts += [Text(), _steps(f), Text(), plain(f"It begins with: {f.first}")]
+        parts += [Text(), _steps(f, wide), Text(), plain(f"It begins with: {f.first}")]
     parts += [plain(f"Warning: {sentence}", "yellow") for sentence in cautions(f)]
-    body = Group(*parts, Text(), *_changes(f))
+    body = Group(*parts, Text(), *_changes(f, wide))
     return Group(plain(f"Deployment {f.namespace}/{f.name}", "bold"), Padding(body, (0, 0, 1, 2)))
 
 
@@ -45,7 +45,7 @@ def _amount(written: Any, pods: int) -> str:
     return str(written) if written == pods else f"{written} = {pods}"
 
 
-def _steps(f: Forecast) -> Table:
+def _steps(f: Forecast, wide: bool) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column("step")
     table.add_column("as written")
@@ -57,14 +57,14 @@ def _steps(f: Forecast) -> Table:
     for number, stage in enumerate(f.stages, 1):
         then = f"{stay}, a person approves" if stage.approval else stay
         written, size = ", ".join(stage.exposure.written), str(stage.exposure.pods)
-        table.add_row(str(number), written, size, str(stage.old(f.replicas)), plain(windows(stage)), plain(then))
+        table.add_row(str(number), written, size, str(stage.old(f.replicas)), plain(windows(stage, wide)), plain(then))
     table.add_row("all", "", str(f.replicas), "0", "by Kubernetes itself", "")
     return table
 
 
-def windows(stage: Stage) -> str:
+def windows(stage: Stage, wide: bool = False) -> str:
     """`+3 -2`: three pods more in all, two old ones less; where there are many, the first and the last."""
-    if len(stage.windows) <= 3:
+    if wide or len(stage.windows) <= 3:
         return ", then ".join(map(_window, stage.windows))
     return f"{len(stage.windows)}, from {_window(stage.windows[0])} to {_window(stage.windows[-1])}"
 
@@ -73,7 +73,7 @@ def _window(window: Window) -> str:
     return f"+{window.surge} -{window.unavailable}"
 
 
-def _changes(f: Forecast) -> Iterator[RenderableType]:
+def _changes(f: Forecast, wide: bool) -> Iterator[RenderableType]:
     """What admission changes in the manifest, as a diff."""
     lines = list(_diff(f.manifest, f.admitted))
     if not lines:
@@ -82,7 +82,8 @@ def _changes(f: Forecast) -> Iterator[RenderableType]:
     yield plain("When the template changes, it is admitted as (-o yaml shows all of it):")
     colours = {"+": "green", "-": "red", "@": "cyan"}
     for line in lines:
-        yield plain("  " + line, colours.get(line[:1], ""), no_wrap=True, overflow="ellipsis")
+        cut = {} if wide else {"no_wrap": True, "overflow": "ellipsis"}
+        yield plain("  " + line, colours.get(line[:1], ""), **cut)
 
 
 def _diff(manifest: Object, admitted: Object) -> Iterator[str]:

@@ -149,6 +149,21 @@ async def wipe(client: Client) -> None:
     await asyncio.gather(*map(one, marked))
 
 
+async def forget(client: Client) -> int:
+    """Delete the histories of all Deployments; how many there were."""
+    found = [objects.key(item) async for item in metadata(client, objects.configmaps(), labelSelector=keys.HISTORY)]
+    places = asyncio.Semaphore(WIDTH)
+
+    async def one(place: str) -> None:
+        namespace, _, name = place.partition("/")
+        async with places:
+            with suppress(NotFound):
+                await client.delete(objects.configmap(namespace, name))
+
+    await asyncio.gather(*map(one, found))
+    return len(found)
+
+
 async def _say_held(client: Client, trace: Trace) -> None:
     """I12: a held state says why and what to do; the controller that used to say it is gone."""
     message = (

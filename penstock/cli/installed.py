@@ -21,6 +21,8 @@ LOCKS = (
 )
 REST = (
     objects.namespace(SYSTEM),
+    objects.admission_policy_binding("penstock-history"),
+    objects.admission_policy("penstock-history"),
     f"{RBAC}/clusterrolebindings/penstock-controller",
     f"{RBAC}/clusterroles/penstock-controller",
 )

@@ -18,6 +18,7 @@ from penstock.cli.options import NOTES, common
 COMMANDS = {
     "plan": ("penstock.cli.plan:plan", "Show what a change of a Deployment would do, before it is made."),
     "status": ("penstock.cli.status:status", "Show active rollouts: step, pods, reason, and what happens next."),
+    "history": ("penstock.cli.history:history", "Show how the last rollouts ended, and why."),
     "wait": ("penstock.cli.wait:wait", "Wait until a release has ended; its result is the exit code."),
     "approve": ("penstock.cli.requests:approve", "Let a rollout go on from the step it is held at."),
     "abort": ("penstock.cli.requests:abort", "Take a release back."),

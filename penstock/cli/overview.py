@@ -30,6 +30,7 @@ class Row:
     reason: str
     message: str
     started: float
+    rollout: str
 
     @property
     def where(self) -> str:
@@ -79,4 +80,5 @@ def _row(seen: Sight) -> Row:
         reason=said.reason if said else "",
         message=said.message if said else "",
         started=record.started if record else 0.0,
+        rollout=record.id if record else "",
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.formats import formatted
 from penstock.cli.options import common, settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ class Planned:
 
 @click.command()
 @click.option("-f", "--filename", "files", multiple=True, required=True, metavar="FILE", help="- reads standard input.")
-@click.option("-o", "--output", type=click.Choice(["table", "yaml", "json"]), default="table", show_default=True)
+@formatted
 @common
 def plan(files: tuple[str, ...], output: str) -> None:
     """Show what a change of a Deployment would do, before it is made.
@@ -119,12 +120,17 @@ def _error(document: "Document", message: str) -> dict[str, str]:
     }
 
 
-def print_table(planned: Planned) -> None:
+def print_text(planned: Planned, *, wide: bool = False) -> None:
     from penstock.cli.console import emit
     from penstock.cli.forecast_view import render
 
     for _, forecast in planned.forecasts:
-        emit(render(forecast))
+        emit(render(forecast, wide=wide))
+
+
+def print_wide(planned: Planned) -> None:
+    """Every window of every step, and the whole of each changed line."""
+    print_text(planned, wide=True)
 
 
 def print_yaml(planned: Planned) -> None:
@@ -181,4 +187,4 @@ def _json(document: "Document", f: "Forecast") -> dict[str, Any]:
     }
 
 
-PRINTERS = {"table": print_table, "yaml": print_yaml, "json": print_json}
+PRINTERS = {"text": print_text, "wide": print_wide, "yaml": print_yaml, "json": print_json}

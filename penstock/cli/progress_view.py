@@ -30,15 +30,15 @@ NEW, OLD, UNREADY = "●", "○", "✕"
 COLOURS = {Phase.REJECTED: "red", Phase.RETREATING: "red", Phase.FINISHING: "green"}
 
 
-def screen(view: View) -> RenderableType:
-    """The whole screen."""
+def screen(view: View, *, wide: bool = False) -> RenderableType:
+    """The whole screen; `wide`: with nothing cut off, and in tables the sentences too."""
     match view:
         case Progress():
-            return _progress(view)
+            return _progress(view, wide)
         case Idle():
-            return _idle(view)
+            return _idle(view, wide)
         case Overview():
-            return _overview(view)
+            return _overview(view, wide)
 
 
 def lines(view: View) -> Iterator[str]:
@@ -64,10 +64,12 @@ def _counts(pods: Pods) -> str:
     return f"{pods.total} ({pods.unready} not Ready)" if pods.unready else str(pods.total)
 
 
-def _progress(p: Progress) -> RenderableType:
+def _progress(p: Progress, wide: bool) -> RenderableType:
     title = plain(f"{p.namespace}/{p.name}: {p.where}", "bold " + COLOURS.get(p.phase, ""))
     grid = _grid()
     grid.add_row("version", plain(_versions(p)))
+    if wide:
+        grid.add_row("rollout", plain(f"{p.rollout}, {p.state}{_since(p)}"))
     share = max(1, *(-(-pods.total // DOTS) for pods in (p.new, p.old, p.other)))
     scale = f" (a dot is {share} pods)" if share > 1 else ""
     grid.add_row("new", _pods(p.new, share, NEW, "green", f"{_of(p.new, p.replicas)}, {p.allowed} allowed"))
@@ -83,8 +85,12 @@ def _progress(p: Progress) -> RenderableType:
         grid.add_row(gauge.check, _gauge(gauge))
     grid.add_row("next", plain(p.next))
     _add_warnings(grid, p.warnings)
-    _add_events(grid, p.events, p.now)
+    _add_events(grid, p.events, p.now, wide)
     return Group(title, grid)
+
+
+def _since(p: Progress) -> str:
+    return f", first window opened {ago(p.now - p.started)} ago" if p.started else ""
 
 
 def _gauge(gauge: Gauge) -> RenderableType:
@@ -130,11 +136,12 @@ def _add_warnings(grid: Table, warnings: tuple[str, ...]) -> None:
         grid.add_row("warning" if number == 0 else "", plain(warning, "yellow"))
 
 
-def _add_events(grid: Table, events: tuple[Told, ...], now: float) -> None:
+def _add_events(grid: Table, events: tuple[Told, ...], now: float, wide: bool) -> None:
     for number, event in enumerate(events):
         text = plain(f"{ago(now - event.moment)} ago ", "dim")
         text.append(plain(f"{event.reason}: {event.message}", "yellow" if event.warning else ""))
-        text.no_wrap, text.overflow = True, "ellipsis"  # whole in -o json
+        if not wide:
+            text.no_wrap, text.overflow = True, "ellipsis"
         grid.add_row("events" if number == 0 else "", text)
 
 
@@ -145,7 +152,7 @@ def _grid() -> Table:
     return grid
 
 
-def _idle(view: Idle) -> RenderableType:
+def _idle(view: Idle, wide: bool) -> RenderableType:
     grid = _grid()
     opted = {True: "opted in", False: "not opted in", None: "not known whether it is opted in"}[view.opted_in]
     grid.add_row("scope", plain(opted))
@@ -154,22 +161,23 @@ def _idle(view: Idle) -> RenderableType:
     if view.way_back > view.now:
         grid.add_row("back", plain(f"to the former version at once until {clock(view.way_back)} (fast-rollback)"))
     _add_warnings(grid, view.warnings)
-    _add_events(grid, view.events, view.now)
+    _add_events(grid, view.events, view.now, wide)
     return Group(plain(f"{view.namespace}/{view.name}: {view.state}", "bold"), grid)
 
 
-def _overview(view: Overview) -> RenderableType:
+def _overview(view: Overview, wide: bool) -> RenderableType:
     if not view.rows:
         return plain(f"No active rollouts in {'namespace ' + view.namespace if view.namespace else 'any namespace'}.")
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
-    for column in ("name", "where", "new", "since", "reason"):
-        table.add_column(column)
+    for column in ("name", "where", "new", "since", "reason", *(("rollout", "message") if wide else ())):
+        table.add_column(column, overflow="fold")
     for row in view.rows:
         name = row.name if view.namespace else f"{row.namespace}/{row.name}"
         since = ago(view.now - row.started) if row.started else "-"
         colour = COLOURS.get(row.phase, "") if row.phase else ""
         new = f"{row.new} of {row.replicas}"
-        table.add_row(plain(name), plain(row.where, colour), new, since, plain(row.reason or "-"))
+        more = (row.rollout or "-", plain(row.message)) if wide else ()
+        table.add_row(plain(name), plain(row.where, colour), new, since, plain(row.reason or "-"), *more)
     return Group(table, plain(f"Warning: {view.warning}", "yellow")) if view.warning else table
 
 

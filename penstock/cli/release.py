@@ -3,12 +3,12 @@
 Not a request to the controller, as `approve` is: it has to work when that is dead, or is what is broken.
 """
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
 from penstock.cli.session import run
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("deployment")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def release(deployment: str, yes: bool, output: str) -> None:
     """Let a release go to all pods at once, not judged (break-glass).
@@ -57,11 +57,8 @@ def finish(deployment: str, *, back: bool, yes: bool, output: str) -> None:
     did = run(act)
     did_what = ("the former version is declared again" if back else "released") if did else "the rollout had ended"
     then = follows(sight, record, back=back) if did else f"see: penstock status {name} -n {namespace}"
-    if output == "json":
-        answer = {"namespace": namespace, "name": name, "rollout": record.id, "did": did, "next": then}
-        click.echo(json.dumps(answer, ensure_ascii=False))
-        return
-    click.echo(f"{namespace}/{name}: {did_what}; {then}")
+    said = {"namespace": namespace, "name": name, "rollout": record.id, "did": did, "message": did_what, "next": then}
+    answer(said, output, f"{namespace}/{name}: {did_what}; {then}")
 
 
 def begun(sight: "Sight", *, back: bool) -> "Record":

@@ -5,6 +5,7 @@ from typing import IO, TYPE_CHECKING
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
 
 if TYPE_CHECKING:
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("file", type=click.File("rb"))
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def replay(file: IO[bytes], output: str) -> None:
     """Make the decision of a recorded observation again.
@@ -29,11 +30,7 @@ def replay(file: IO[bytes], output: str) -> None:
     except recorded.RecordedError as error:
         raise Refusal(f"{file.name}: {error}", "the controller writes such files with --record DIRECTORY") from None
     decision, differ = recorded.replay(known)
-    if output == "json":
-        click.echo(recorded.text({"decision": recorded.plain(decision), "differs": differ}))
-    else:
-        for line in _lines(known, decision):
-            click.echo(line)
+    answer({"decision": recorded.plain(decision), "differs": differ}, output, *_lines(known, decision))
     if differ:
         raise Refusal(f"this version decides otherwise than the recorded one: {', '.join(differ)} differ")
 

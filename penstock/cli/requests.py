@@ -5,11 +5,13 @@ came back with nothing would leave the person guessing, and each waits until its
 """
 
 import sys
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common, confirmed
 from penstock.cli.session import run
 
@@ -45,56 +47,70 @@ DONE = {
 }
 
 
+@dataclass(frozen=True)
+class Done:
+    """What was done, and what follows."""
+
+    message: str
+    next: str
+    taken: bool = True
+    """The controller has taken it up."""
+
+
 @click.command()
 @click.argument("deployment")
 @confirmed
+@formatted
 @common
-def approve(deployment: str, yes: bool, no_wait: bool) -> None:
+def approve(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
     """Let a rollout go on from the step it is held at.
 
     The yes is for this rollout and this step only.
     """
-    ask(deployment, "approve", yes=yes, wait=not no_wait)
+    ask(deployment, "approve", yes=yes, wait=not no_wait, output=output)
 
 
 @click.command()
 @click.argument("deployment")
 @confirmed
+@formatted
 @common
-def abort(deployment: str, yes: bool, no_wait: bool) -> None:
+def abort(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
     """Take a release back.
 
     All pods run the former version again; the new one stays out until it is tried again, or another one comes.
     """
-    ask(deployment, "abort", yes=yes, wait=not no_wait)
+    ask(deployment, "abort", yes=yes, wait=not no_wait, output=output)
 
 
 @click.command()
 @click.argument("deployment")
 @confirmed
+@formatted
 @common
-def retry(deployment: str, yes: bool, no_wait: bool) -> None:
+def retry(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
     """Try a rejected version again.
 
     The rollout starts anew with its first step.
     """
-    ask(deployment, "retry", yes=yes, wait=not no_wait)
+    ask(deployment, "retry", yes=yes, wait=not no_wait, output=output)
 
 
 @click.command("skip-to")
 @click.argument("deployment")
 @click.argument("step")
 @confirmed
+@formatted
 @common
-def skip_to(deployment: str, step: str, yes: bool, no_wait: bool) -> None:
+def skip_to(deployment: str, step: str, yes: bool, no_wait: bool, output: str) -> None:
     """Go on at a later step, without those between.
 
     STEP is its position, or its percentage as written: `3`, or `50%`.
     """
-    ask(deployment, "skip-to", step, yes=yes, wait=not no_wait)
+    ask(deployment, "skip-to", step, yes=yes, wait=not no_wait, output=output)
 
 
-def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) -> None:
+def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool, output: str = "text") -> None:
     """The whole conversation; between the look and the write stands the person."""
     from penstock.cli.petition import petition, question, standing
     from penstock.cli.reading import workload
@@ -111,13 +127,15 @@ def ask(deployment: str, do: str, target: str = "", *, yes: bool, wait: bool) ->
     if not yes:
         confirm(question(asked))
 
-    async def act(client: "Client", namespace: str) -> str:
+    async def act(client: "Client", namespace: str) -> Done:
         written = await write(client, asked)
         if wait:
-            return await answer(client, written)
-        return f"asked; {written.sight.silent or 'the controller takes it up'}"
+            return await taken_up(client, written)
+        return Done("asked", written.sight.silent or "the controller takes it up", taken=False)
 
-    click.echo(f"{asked.sight.seen.deployment.namespace}/{name}: {run(act)}")
+    done, namespace = run(act), asked.sight.seen.deployment.namespace
+    said = {"namespace": namespace, "name": name, "rollout": asked.record.id, "step": asked.step, "do": do}
+    answer(said | asdict(done), output, f"{namespace}/{name}: {done.message}; {'next: ' * done.taken}{done.next}")
 
 
 def confirm(question: str) -> None:
@@ -152,7 +170,7 @@ async def write(client: "Client", asked: "Petition") -> "Petition":
     raise Refusal("the rollout changes all the time, nothing was done", "try again")
 
 
-async def answer(client: "Client", asked: "Petition") -> str:
+async def taken_up(client: "Client", asked: "Petition") -> Done:
     """Wait until the controller has taken the request up, then say what it did and what follows."""
     from penstock.cli.petition import done
     from penstock.cli.reading import told
@@ -169,11 +187,11 @@ async def answer(client: "Client", asked: "Petition") -> str:
         why = ignored[0] if ignored else "the rollout has moved on meanwhile"
         raise Refusal(why, f"where it stands: penstock status {d.place}")
     if record is None:
-        return f"{DONE[asked.do]}; next: the rollout is over"
+        return Done(DONE[asked.do], "the rollout is over")
     ahead = outlook(situation(sight.seen, record))
     early = asked.do == "approve" and ahead.earliest is not None and sight.seen.now < ahead.earliest
     still = f"; still judged until {clock(ahead.earliest)}" if early and ahead.earliest else ""
-    return f"{DONE[asked.do]}{still}; next: {ahead.sentence}"
+    return Done(DONE[asked.do] + still, ahead.sentence)
 
 
 async def taken(client: "Client", asked: "Petition") -> "Sight":

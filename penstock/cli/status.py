@@ -1,11 +1,11 @@
 """`penstock status`: one rollout on one screen, or all active ones in a table; once, or followed live."""
 
-import json
 import time
 from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.formats import formatted, rendered, structured
 from penstock.cli.options import common
 from penstock.cli.session import run
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 @click.argument("deployment", required=False)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Rollouts in all namespaces.")
 @click.option("-w", "--watch", is_flag=True, help="Follow until Ctrl-C.")
-@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", show_default=True)
+@formatted
 @common
 def status(deployment: str | None, all_namespaces: bool, watch: bool, output: str) -> None:
     """Show active rollouts: step, pods, reason, and what happens next.
@@ -80,10 +80,10 @@ async def active(client: "Client", namespace: str) -> "Overview":
 
 
 def show(view: "View", output: str) -> None:
-    if output == "json":
-        click.echo(json.dumps(view.json(), indent=2, ensure_ascii=False))
+    if structured(output):
+        click.echo(rendered(view.json(), output))
         return
     from penstock.cli.console import emit
     from penstock.cli.progress_view import screen
 
-    emit(screen(view))
+    emit(screen(view, wide=output == "wide"))

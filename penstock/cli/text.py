@@ -1,6 +1,7 @@
 """Words and numbers as the command line writes them. Pure, and cheap to import."""
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 
 
 def printable(text: str) -> str:
@@ -30,3 +31,8 @@ def ago(seconds: float) -> str:
     if whole < 48 * 3600:
         return f"{whole // 3600}h{whole // 60 % 60}m" if whole // 60 % 60 else f"{whole // 3600}h"
     return f"{whole // 86400}d"
+
+
+def date(moment: float) -> str:
+    """A moment of any day, in UTC."""
+    return datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%d %H:%M UTC")

@@ -7,6 +7,7 @@ the version out; this declares the former version again by itself, and so works 
 
 import click
 
+from penstock.cli.formats import formatted
 from penstock.cli.options import common
 from penstock.cli.release import finish
 
@@ -14,7 +15,7 @@ from penstock.cli.release import finish
 @click.command()
 @click.argument("deployment")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def undo(deployment: str, yes: bool, output: str) -> None:
     """Declare the former version again, and end the rollout.

@@ -14,12 +14,12 @@ webhook does not see would be a full release. So:
 Each step finds what is there, so it can be run again after any failure, and where half of it has gone already.
 """
 
-import json
 from typing import TYPE_CHECKING
 
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
 from penstock.cli.session import run
 
@@ -43,7 +43,7 @@ webhook configurations, and hears of a change a little later."""
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def uninstall(how: str | None, dry_run: bool, yes: bool, output: str) -> None:
     """Take Penstock out of the cluster.
@@ -106,7 +106,7 @@ def plan(way: str, parts: tuple[str, ...], traces: "tuple[Trace, ...]") -> list[
 
 async def _work(client: "Client", way: str, output: str) -> None:
     from penstock.cli import installed
-    from penstock.cli.halves import survey, tidy, wipe
+    from penstock.cli.halves import forget, survey, tidy, wipe
 
     removed = list(await installed.stop_controller(client))
     if await installed.still_led(client):
@@ -120,6 +120,7 @@ async def _work(client: "Client", way: str, output: str) -> None:
     done |= {one.key: one for one in await tidy(client, left) if one.key not in done or one.trouble}
     if way != "hold":
         await wipe(client)
+        await forget(client)
     removed += await installed.remove(client, installed.REST)
     _check(done)
     names = [installed.spoken(path) for path in removed]
@@ -163,4 +164,4 @@ def _check(done: "dict[str, Done]") -> None:
 
 
 def _report(value: dict[str, object], lines: list[str], output: str) -> None:
-    click.echo(json.dumps(value, ensure_ascii=False) if output == "json" else "\n".join(lines))
+    answer(value, output, *lines)

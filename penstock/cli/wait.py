@@ -5,12 +5,12 @@ This says what became of the release, and never the same code for "taken back" a
 that cannot reach its cluster has learned nothing about its release.
 """
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import formatted, rendered, structured
 from penstock.cli.options import common
 from penstock.cli.session import run
 
@@ -87,7 +87,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
     metavar="TIME",
     help="Where no rollout is active, wait so long for one first: a GitOps tool applies later than it was told to.",
 )
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", show_default=True)
+@formatted
 @common
 def wait(deployment: str, wanted: str, timeout: float, begin: float, output: str) -> None:
     """Wait until a release has ended; its result is the exit code.
@@ -114,9 +114,10 @@ def wait(deployment: str, wanted: str, timeout: float, begin: float, output: str
     aim, found, namespace = run(work)
     code = aim.exit_code(found.result, wanted)
     click.echo(f"{namespace}/{name}: {_words(found, wanted)}", err=True)
-    if output == "json":
+    if structured(output):
         answer = {"namespace": namespace, "name": name, "rollout": aim.rollout or None, "code": code}
-        click.echo(json.dumps(answer | {"result": found.result, "reason": found.reason, "message": found.sentence}))
+        answer |= {"result": found.result, "reason": found.reason, "message": found.sentence}
+        click.echo(rendered(answer, output))
     raise click.exceptions.Exit(code)
 
 

@@ -17,6 +17,7 @@ import click
 
 from penstock.cli.console import console, draws, emit
 from penstock.cli.errors import Refusal
+from penstock.cli.formats import rendered, structured
 from penstock.cli.overview import overview
 from penstock.cli.progress_view import View, lines, screen, stamped
 from penstock.cli.reading import Sight, home_of, must_exist, sight, silence, told, workload
@@ -59,8 +60,8 @@ def follow(deployment: str | None, everywhere: bool, output: str) -> None:
 @contextlib.contextmanager
 def printer(output: str) -> Iterator[Show]:
     """How a state is shown, now and again."""
-    if output == "json":
-        yield _json_lines()
+    if structured(output):
+        yield _values(output)
         return
     terminal = console()
     if not (terminal.is_terminal and draws(terminal)):
@@ -68,16 +69,19 @@ def printer(output: str) -> Iterator[Show]:
         return
     from rich.live import Live
 
+    wide = output == "wide"
     with Live(console=terminal, auto_refresh=False) as live:
-        yield lambda state: live.update(screen(state), refresh=True)
+        yield lambda state: live.update(screen(state, wide=wide), refresh=True)
 
 
-def _json_lines() -> Show:
+def _values(output: str) -> Show:
+    """JSON on a line for each change, for a reader line by line; YAML as a document for each."""
     last = ""
 
     def show(state: View) -> None:
         nonlocal last
-        text = json.dumps(state.json(), ensure_ascii=False)
+        value = state.json()
+        text = json.dumps(value, ensure_ascii=False) if output == "json" else f"---\n{rendered(value, output)}"
         if text != last:
             click.echo(text)
         last = text

@@ -11,6 +11,8 @@ RECORD = PREFIX + "record"
 PREVIOUS = PREFIX + "previous"
 REQUEST = PREFIX + "request"
 DECLARED = PREFIX + "declared"
+HISTORY = PREFIX + "history"
+"""Label of the ConfigMaps in which the controller keeps how rollouts ended, see core/history.py."""
 EVIDENCE = PREFIX + "evidence"
 """On the new version's ReplicaSet: what scraping its pods has gathered, for a controller that is restarted."""
 

@@ -12,11 +12,11 @@ DEADLINE = 30.0
 """Seconds for one page."""
 
 
-async def metadata(client: Client, path: str) -> AsyncIterator[dict[str, Any]]:
+async def metadata(client: Client, path: str, **params: Any) -> AsyncIterator[dict[str, Any]]:
     """Each object in the list at PATH, without spec and status."""
     token: str | None = ""
     while token is not None:
-        more = {"continue": token} if token else {}
+        more = params | ({"continue": token} if token else {})
         page = await client.get(path, accept=PARTIAL_LIST, timeout=DEADLINE, limit=PAGE, **more)
         for item in page["items"] or ():
             yield item

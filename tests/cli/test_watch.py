@@ -29,7 +29,7 @@ def test_a_line_is_printed_when_something_has_changed(capsys: pytest.CaptureFixt
     """A log of a pipeline holds the story, not a line for each second."""
     play = Play()
     play.release()
-    with printer("table") as show:
+    with printer("text") as show:
         for view in views(play):
             show(view)
     assert [line.partition(";")[0] for line in capsys.readouterr().out.splitlines()] == [
@@ -52,7 +52,7 @@ def test_the_end_of_the_last_rollout_is_told(capsys: pytest.CaptureFixture[str])
     """Silence would look like a rollout that hangs."""
     play = Play()
     play.release()
-    with printer("table") as show:
+    with printer("text") as show:
         show(overview("shop", [play.sight().obj], {}, play.cluster.now))
         show(overview("shop", [], {}, play.cluster.now))
         show(overview("shop", [], {}, play.cluster.now))

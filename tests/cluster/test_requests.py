@@ -105,6 +105,7 @@ def counted_rollout(workload: Workload) -> Scenario:
         kinds = counted(stored)
         events, cleaned = kinds.pop("create events"), kinds.pop("patch replicasets", 0)
         assert (events <= len(shown), cleaned <= 1) == (True, True), (events, len(shown), cleaned)
+        assert kinds.pop("create configmaps", 0) == 1  # its history, see core/history.py
         assert kinds.keys() == {"patch deployments", "patch deployments/status"}
         assert {entry.path.split("/")[-1] for entry in stored if entry.resource == "deployments"} == {NAME}
         if workload.replicas == 1:  # the shortest of them: watches of a rollout end with it

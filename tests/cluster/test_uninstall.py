@@ -169,6 +169,7 @@ async def test_it_ends_every_rollout_and_locks_nobody_out(stage: Stage) -> None:
     ]
     assert refused == []
     assert await parts(stage.cluster) == ""
+    assert (await stage.client.get(objects.configmaps(), labelSelector="penstock.dev/history"))["items"] == []
     again = await uninstall(stage.cluster, "--yes")
     assert (again.code, again.out, again.err) == (0, "nothing of Penstock is left in this cluster\n", "")
 

@@ -40,6 +40,7 @@ EVERYWHERE = (
     | each("get list watch patch delete", "apps", "replicasets")
     | each("get list watch", "", "pods")
     | each("get", "", "namespaces")
+    | each("create patch", "", "configmaps")
     | each("create patch", "events.k8s.io", "events")
     | each("create patch", "", "events")
     | each("get list watch patch", "admissionregistration.k8s.io", " ".join(CONFIGURATIONS), "zz-penstock")
