@@ -12,7 +12,6 @@ from typing import Any
 
 import structlog
 
-
 from controller.observe import Sight
 from penstock.core import keys
 from penstock.core.decision import Decision
