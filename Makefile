@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full bench demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full bench docs demo reference sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -30,6 +30,9 @@ test-full: setup  ## every test, with new examples for the property tests
 
 bench: setup  ## what Penstock costs: requests, bytes and CPU for a rollout and for a minute of rest
 	@$(BIN)/python -m bench $(if $(JSON),--json $(JSON))
+
+docs: .venv  ## the documentation as a site, in dist/site
+	@$(BIN)/zensical build --clean --strict
 
 demo: setup  ## the story: a good release, three bad ones, a controller killed half-way
 	@$(BIN)/python -m sandbox.demo
