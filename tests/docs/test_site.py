@@ -16,7 +16,8 @@ def test_the_site_is_built_and_every_link_and_anchor_leads_somewhere() -> None:
     """A page that moved leaves a hole that only its readers would find."""
     zensical = Path(sys.executable).parent / "zensical"
     built = subprocess.run([zensical, "build", "--clean", "--strict"], cwd=ROOT, capture_output=True, text=True)
-    assert (built.returncode, "No issues found" in built.stdout) == (0, True), built.stdout + built.stderr
+    said = built.stdout + built.stderr
+    assert (built.returncode, "No issues found" in said) == (0, True), said
     assert (ROOT / "dist" / "site" / "guide" / "recovery" / "index.html").exists()
 
 
