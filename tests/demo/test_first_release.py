@@ -16,6 +16,9 @@ __all__ = ["real_pods"]
 
 pytestmark = [pytest.mark.real, pytest.mark.full]
 
+BEGIN = "set -euo pipefail; trap 'kill $(jobs -p) 2>/dev/null || true' EXIT"
+"""The visitors go when the shell ends; at a terminal they would stay until their ten minutes are over."""
+
 
 @pytest.fixture(scope="module")
 def sandbox(real_pods: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
@@ -26,7 +29,7 @@ def sandbox(real_pods: None, tmp_path_factory: pytest.TempPathFactory) -> Iterat
 
 def pasted(sandbox: Sandbox, *pages: str) -> str:
     """All blocks of these pages, one after the other in one shell of the sandbox; what they printed."""
-    script = "\n".join(["set -euo pipefail", *(block.text for page in pages for block in runnable(page))])
+    script = "\n".join([BEGIN, *(block.text for page in pages for block in runnable(page))])
     path = f"{Path(sys.executable).parent}:/usr/bin:/bin"
     command = [sys.executable, "-m", "sandbox", "exec", "--directory", str(sandbox.directory), "bash", "-c", script]
     home = {"PATH": path, "HOME": str(sandbox.directory)}
