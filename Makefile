@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full bench docs demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full bench docs chart demo reference sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ bench: setup  ## what Penstock costs: requests, bytes and CPU for a rollout and 
 
 docs: .venv  ## the documentation as a site, in dist/site
 	@$(BIN)/zensical build --clean --strict
+
+chart: .venv  ## the templates of deploy/chart, from deploy/base
+	@$(BIN)/python -m tools.chart
 
 demo: setup  ## the story: a good release, three bad ones, a controller killed half-way
 	@$(BIN)/python -m sandbox.demo
