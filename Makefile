@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full bench docs chart demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full golden bench docs chart demo reference sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -27,6 +27,9 @@ test: setup  ## the representative part of all tests, on a real control plane: u
 
 test-full: setup  ## every test, with new examples for the property tests
 	PENSTOCK_RANDOM=1 $(BIN)/pytest
+
+golden: setup  ## record anew what the native Deployment controller does, for the model of the fast tests
+	@$(BIN)/python -m tests.golden.record
 
 bench: setup  ## what Penstock costs: requests, bytes and CPU for a rollout and for a minute of rest
 	@$(BIN)/python -m bench $(if $(JSON),--json $(JSON))

@@ -47,6 +47,7 @@ class Cluster:
         self.namespace_labels = {keys.ENABLED: "true"}
         self.resized: Callable[[ReplicaSet, int], None] = lambda rs, before: None
         """Called after every change of a ReplicaSet's size."""
+        self.removed: Callable[[ReplicaSet], None] = lambda rs: None
         self._made = 0
         self._versions = 100
         self.server: Server = Server(
@@ -100,6 +101,7 @@ class Cluster:
         if self.sets[gone.name].version != gone.version:
             raise Conflict
         del self.sets[gone.name]
+        self.removed(gone)
 
     def report(self, status: Status, version: int) -> None:
         if str(version) != self.server.obj["metadata"]["resourceVersion"]:
@@ -263,6 +265,10 @@ class Cluster:
         if name not in self.sets:
             raise Conflict
         self.update(replace(self.sets[name], version=sets[name], **changes))
+
+    def touch(self, name: str, **changes: Any) -> None:
+        """A write to a ReplicaSet by hand."""
+        self._touch(name, self.versions(), **changes)
 
     def versions(self) -> dict[str, int]:
         return {name: s.version for name, s in self.sets.items()}
