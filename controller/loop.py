@@ -270,7 +270,8 @@ class Rollout:
     async def _tell(self, sight: Sight, decision: Decision, numbers: bool) -> None:
         said = (decision.reason, decision.message)
         changed = said != self._told
-        if decision.shown and (changed or numbers):
+        ours = decision.reason is not Reason.FORMER_LEADER or self.shard.lease.fresh()
+        if decision.shown and ours and (changed or numbers):
             await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
             self._told = said
             rejected = decision.reason is Reason.REJECTED and decision.write is not None

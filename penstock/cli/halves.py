@@ -14,6 +14,7 @@ from penstock.cli.errors import Refusal
 from penstock.core import keys
 from penstock.core.guard import annotation, label
 from penstock.core.ownership import entries, ours
+from penstock.core.reasons import Reason
 from penstock.core.record import Record, RecordError, decode
 from penstock.core.rollout import Phase
 from penstock.kube import ApiError, Client, NotFound, objects
@@ -23,8 +24,6 @@ Object = dict[str, Any]
 
 WIDTH = 8
 """Deployments at once: two hundred are done in a minute, and the API server hardly notices."""
-
-UNINSTALLED = "Uninstalled"
 
 
 @dataclass(frozen=True)
@@ -171,6 +170,6 @@ async def _say_held(client: Client, trace: Trace) -> None:
         f"on; or: penstock release {trace.name} -n {trace.namespace}, penstock undo {trace.name} -n "
         f"{trace.namespace}; with kubectl alone: docs/guide/recovery.md"
     )
-    condition = {"type": keys.CONDITION, "status": "Unknown", "reason": UNINSTALLED, "message": message}
+    condition = {"type": keys.CONDITION, "status": "Unknown", "reason": Reason.UNINSTALLED, "message": message}
     path = objects.status(objects.deployment(trace.namespace, trace.name))
     await client.strategic(path, {"status": {"conditions": [condition]}}, fieldManager=keys.MANAGER)

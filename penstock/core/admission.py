@@ -12,7 +12,7 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core.draft import Draft, released
-from penstock.core.fields import DEFAULT_DEADLINE, Fields
+from penstock.core.fields import Fields
 from penstock.core.gate import gated, replicas_of
 from penstock.core.guard import Outcome, active, annotation, guarded, label, record_of
 from penstock.core.ownership import entries
@@ -20,6 +20,7 @@ from penstock.core.patch import Operation, value_at
 from penstock.core.record import Record, RecordError, decode, encode, rollout_id
 from penstock.core.release import failed_version
 from penstock.core.rollout import Phase
+from penstock.core.salvage import salvaged
 from penstock.core.template import template_hash
 
 KUBECTL_ROLLOUT = "kubectl-rollout"
@@ -63,6 +64,9 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
     if old is not None and record is not None:
         outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
         return _answer(new, _warned(request, record, outcome))
+    given_up = salvaged(old, new) if old is not None else None
+    if given_up:
+        return _answer(new, given_up)
     fields, foreign = _own_fields(old, new), _foreign(old, new)
     answer = _returned(old, new, fields)
     if answer is None and old is not None and gating:
@@ -164,10 +168,7 @@ def _foreign_saved(new: Object, before: Fields | None) -> Fields:
     try:
         return decode(annotation(new, keys.RECORD) or "").saved
     except RecordError:
-        after = Fields.of(new)
-        braked = after.min_ready == keys.BRAKE_READY
-        known = before or replace(after, paused=None)
-        return replace(known, min_ready=None, deadline=DEFAULT_DEADLINE) if braked else known
+        return (before or replace(Fields.of(new), paused=None)).unbraked()
 
 
 def _without_foreign(old: Object | None, outcome: Outcome, fields: Fields) -> Outcome:

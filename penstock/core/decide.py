@@ -6,10 +6,10 @@ Before the phase itself come the rules that end a rollout or put the record righ
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from penstock.core import keys, wording
+from penstock.core import keys, salvage, wording
 from penstock.core.checks import Severity, findings
 from penstock.core.decision import Align, Decision, Patch
-from penstock.core.draft import released
+from penstock.core.draft import Draft, released
 from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero
 from penstock.core.judging import preflight
 from penstock.core.observation import Observation
@@ -32,11 +32,11 @@ def decide(seen: Observation) -> Decision:
     """What to do now about one workload. Pure: the same observation gives the same decision."""
     text = seen.deployment.annotations.get(keys.RECORD)
     if text is None:
-        return workload.leftovers(seen)
+        return _taken_away(seen) or workload.leftovers(seen)
     try:
         record = decode(text)
     except RecordError as error:
-        return Decision(Reason.BAD_RECORD, f"{error}; nothing is changed until a version that can read it runs")
+        return _unreadable(seen, text, error)
     if record.uid != seen.deployment.uid:
         return _foreign(seen, record)
     s = situation(seen, record)
@@ -79,6 +79,31 @@ def _plan(seen: Observation) -> tuple[Plan, str]:
         return Plan(), f"annotation {error}"
 
 
+def _taken_away(seen: Observation) -> Decision | None:
+    """Our label says that the fields in force are ours, and nothing says what the owner's are."""
+    d = seen.deployment
+    ours = d.fields.paused is True or d.fields.min_ready == keys.BRAKE_READY
+    if d.labels.get(keys.ROLLOUT) in (None, salvage.FINISHING) or not ours:
+        return None
+    return _given_up(seen, None, "the record was taken away, so this rollout cannot go on; it is released")
+
+
+def _unreadable(seen: Observation, text: str, error: RecordError) -> Decision:
+    if _out(seen):
+        return _given_up(seen, text, f"opted out; {error}, so its fields are put back as far as they are known")
+    label = f"kubectl label deployment {seen.deployment.place} {keys.ENABLED}=false"
+    return Decision(
+        Reason.BAD_RECORD, f"{error}; nothing is changed until a version that can read it runs; to end it: {label}"
+    )
+
+
+def _given_up(seen: Observation, text: str | None, message: str) -> Decision:
+    d = seen.deployment
+    fields = salvage.owners_fields(text, d.fields)
+    draft = Draft(fields, workload.LEFT, dict.fromkeys(keys.OUR_ANNOTATIONS))
+    return Decision(Reason.RELEASED, message, Patch(draft), POLL)
+
+
 def _foreign(seen: Observation, record: Record) -> Decision:
     """A copy of another object, admitted while the webhook was away: that one's fields in force are undone."""
     draft = replace(released(seen.deployment.managed, record, record.saved), label=workload.LEFT)
@@ -87,7 +112,9 @@ def _foreign(seen: Observation, record: Record) -> Decision:
 
 def another_leads(s: Situation) -> Decision | None:
     if s.record.epoch > s.seen.epoch:
-        return Decision(Reason.FORMER_LEADER, "another controller has taken over this rollout", shown=False)
+        message = "another controller has taken over this rollout, or its record was edited; to end it: "
+        label = f"kubectl label deployment {s.deployment.place} {keys.ENABLED}=false"
+        return opted_out(s) or Decision(Reason.FORMER_LEADER, message + label)
     if 0 < s.record.epoch < s.seen.epoch:  # the new leader's mark comes before anything it does
         draft = replace(patch(s, s.record, s.deployment.fields).draft, label=False)  # a label taken away says something
         return quiet("this controller takes over", Patch(draft))
@@ -112,11 +139,13 @@ def owners_word(s: Situation) -> Decision | None:
     return quiet("the owner's fields have changed", patch(s, replace(record, saved=saved), s.deployment.fields))
 
 
+def _out(seen: Observation) -> bool:
+    own = seen.deployment.labels.get(keys.ENABLED)
+    return own == "false" or (own != "true" and seen.namespace_labels.get(keys.ENABLED) != "true")
+
+
 def opted_out(s: Situation) -> Decision | None:
-    own = s.deployment.labels.get(keys.ENABLED)
-    if own == "false" or (own != "true" and s.seen.namespace_labels.get(keys.ENABLED) != "true"):
-        return _released(s, "opted out; every field is as its owner had it")
-    return None
+    return _released(s, "opted out; every field is as its owner had it") if _out(s.seen) else None
 
 
 def _released(s: Situation, message: str) -> Decision:

@@ -79,6 +79,10 @@ class Fields:
             return self
         return replace(self, type=ROLLING, surge=DEFAULT_SHARE, unavailable=DEFAULT_SHARE)
 
+    def unbraked(self) -> "Fields":
+        """These fields without the brake, never a user's word: it is left of a rollout whose record is lost."""
+        return replace(self, min_ready=None, deadline=DEFAULT_DEADLINE) if self.min_ready == keys.BRAKE_READY else self
+
     def held(self, own: "Fields", replicas: int) -> "Fields":
         """These fields of a window, paused. The surge that stays means the same number of pods (another one would
         resize), but a larger percentage than the user's would pass theirs when the replicas grow (I3): so it is

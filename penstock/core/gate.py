@@ -19,6 +19,10 @@ from penstock.core.template import loose_hash, template_hash
 
 Object = Mapping[str, Any]
 
+REVISION = "deployment.kubernetes.io/revision"
+"""The native controller's number of the version that runs; it writes the same one on that version's ReplicaSet."""
+REVISION_LENGTH = 20
+
 
 def previous(template: str, until: float) -> str:
     """The annotation that lets the former template back in un-gated for a while."""
@@ -72,6 +76,7 @@ def gated(old: Object, new: Object, fields: Fields, now: float) -> Outcome | Non
     passed = _passes(old, new, fields, now)
     if passed:
         return passed
+    fields = fields.unbraked()
     record = _record(old, new, fields)
     draft = stepping(record, replace(fields, paused=True))
     dropped = {key: None for key in (keys.PREVIOUS, keys.REQUEST, keys.DECLARED) if annotation(new, key)}
@@ -104,7 +109,9 @@ def _record(old: Object, new: Object, fields: Fields) -> Record:
     template = new["spec"]["template"]
     declared = template_hash(template)
     before = record_of(old)
-    known = before.stable if before else template_hash(old["spec"]["template"]) if at_rest(old) else ""
+    rests = at_rest(old)
+    known = before.stable if before else template_hash(old["spec"]["template"]) if rests else ""
+    revision = annotation(old, REVISION) or "" if rests and not before else ""
     return Record(
         uid=uid,
         id=rollout_id(uid, declared, value_at(old, ("metadata", "generation")) or 0),
@@ -112,4 +119,5 @@ def _record(old: Object, new: Object, fields: Fields) -> Record:
         loose=loose_hash(template),
         saved=fields,
         stable=known if known != declared else "",
+        revision=revision[:REVISION_LENGTH] if known != declared else "",
     )

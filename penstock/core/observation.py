@@ -120,8 +120,13 @@ class ReplicaSet:
             created=moment(meta.get("creationTimestamp")),
             revision=notes.get("deployment.kubernetes.io/revision", ""),
             marked=any(key in notes for key in keys.COPIED),
-            desired=int(notes[keys.DESIRED]) if notes.get(keys.DESIRED, "").isdecimal() else None,
+            desired=_number(notes.get(keys.DESIRED, "")),
         )
+
+
+def _number(text: str) -> int | None:
+    """Anybody may write this annotation; Python refuses numbers of more than 4300 digits with an error."""
+    return int(text) if text.isdecimal() and len(text) <= 10 else None
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from penstock.core import keys, queries
 from penstock.core.units import AnnotationError, count, duration, is_percent, percentage, quoted, split
 
 STEPS_EXAMPLE = '"1, 25%, 50%"'
+LONGEST_ID = 40
 DO = ("approve", "abort", "retry", "skip-to")
 _LIMIT_NAME = re.compile(r"[a-z0-9]([-a-z0-9]{0,40}[a-z0-9])?")
 
@@ -151,11 +152,13 @@ def request(text: str) -> Request:
     if not isinstance(value, dict) or set(value) != {"do", "rollout", "step"}:
         raise AnnotationError("expected an object with exactly do, rollout and step", example)
     if value["do"] not in DO:
-        raise AnnotationError(f"do is {quoted(str(value['do']))}; allowed: {', '.join(DO)}", example)
+        found = value["do"] if isinstance(value["do"], str) else "no text"
+        raise AnnotationError(f"do is {quoted(found)}; allowed: {', '.join(DO)}", example)
     step = value["step"]
-    if not isinstance(value["rollout"], str) or type(step) is not int or not 0 <= step <= 20:
+    rollout = value["rollout"]
+    if not isinstance(rollout, str) or len(rollout) > LONGEST_ID or type(step) is not int or not 0 <= step <= 20:
         raise AnnotationError("rollout must be a string, step a number from 0 to 20", example)
-    return Request(value["do"], value["rollout"], step)
+    return Request(value["do"], rollout, step)
 
 
 def _one_of(*allowed: str) -> Callable[[str], str]:

@@ -39,6 +39,7 @@ class Reason(enum.StrEnum):
     SCALED = "Scaled"  # the replicas changed, the step is opened anew
     RELEASED = "Released"  # opted out: every field is the user's again
     FAILED_RELEASED = "FailedVersionReleased"  # opted out although the version has failed: it goes to all pods
+    UNINSTALLED = "Uninstalled"  # Penstock was taken out of the cluster, this rollout was left held
     REVERTED = "Reverted"  # the stable template was declared again
     REPAUSED = "PausedAgain"  # somebody un-paused a held rollout
     BAD_ANNOTATION = "BadAnnotation"  # an annotation cannot be read

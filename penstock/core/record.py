@@ -5,17 +5,21 @@ as the fields it speaks of, so no crash can come between the two. An unknown ver
 """
 
 import json
-import math
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from penstock.core.fields import Fields, malformed
+from penstock.core import keys
+from penstock.core.fields import ROLLING, Fields, malformed
 from penstock.core.ownership import Owners
 from penstock.core.rollout import Phase
 from penstock.core.template import digest, template_hash
 
 VERSION = 1
 MAX_REASON = 400
+LONGEST = 32 * 1024
+"""Characters that are read at all; the largest record that Penstock writes has 2 KiB."""
+LARGEST = 2**53
+"""Beyond it a number is no float any more, and what is computed with times would end in an error."""
 
 
 class RecordError(ValueError):
@@ -104,18 +108,30 @@ def encode(record: Record) -> str:
 
 def decode(text: str) -> Record:
     """The record that `encode` wrote. Raises RecordError on anything else."""
+    if len(text) > LONGEST:
+        raise RecordError(f"the record has {len(text)} characters, more than any that Penstock writes")
     try:
         values = json.loads(text)
         version = values.pop("v")
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         raise RecordError("the record is not readable JSON") from None
     if version != VERSION or type(version) is not int:
-        raise RecordError(f"the record has version {version!r}, this Penstock reads version {VERSION}")
+        raise RecordError(f"the record has version {_shown(version)}, this Penstock reads version {VERSION}")
     try:
         record = _typed(values)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise RecordError(f"the record is damaged: {error}") from None
+        raise RecordError(f"the record is damaged: {str(error)[:MAX_REASON]}") from None
     return record
+
+
+def saved_in(text: str) -> Fields | None:
+    """The user's fields in a text that is no record: a damaged one, or another version's. None where there are none
+    that the API server would take."""
+    try:
+        own = _saved(json.loads(text)["saved"]) if len(text) <= LONGEST else None
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError):
+        return None
+    return own
 
 
 _SCALARS: dict[str, tuple[type, ...]] = {
@@ -132,23 +148,43 @@ _SAVED: dict[str, tuple[type, ...]] = {
 def _typed(values: dict[str, Any]) -> Record:
     for name, kinds in _SCALARS.items():
         _demand(name, values[name], kinds)
-    saved = values["saved"]
-    for name, kinds in _SAVED.items():
-        if saved[name] is not None:
-            _demand(f"saved.{name}", saved[name], kinds)
-    for name in ("surge", "unavailable"):
-        if malformed(saved[name]):
-            raise ValueError(f"saved.{name} is {saved[name]!r}")
-    values["saved"] = Fields(**saved)
-    values["phase"] = Phase(values["phase"])
+    values["saved"] = _saved(values["saved"])
+    values["phase"] = Phase(values["phase"] if isinstance(values["phase"], str) else "none")
     for n in values["approved"]:
         _demand("approved", n, (int,))
     values["approved"] = tuple(values["approved"])
-    values["owners"] = {str(k): tuple(map(str, v)) for k, v in values["owners"].items()}
+    values["owners"] = {name: _owners(who) for name, who in values["owners"].items()}
     return Record(**values)
 
 
-def _demand(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+def _saved(values: Any) -> Fields:
+    for name, kinds in _SAVED.items():
+        if values[name] is not None:
+            _demand(f"saved.{name}", values[name], kinds, most=2**31)
+    for name in ("surge", "unavailable"):
+        if malformed(values[name]):
+            raise ValueError(f"saved.{name} is {_shown(values[name])}")
+    own = Fields(**values)
+    braked = "minReadySeconds is the brake" if own.min_ready == keys.BRAKE_READY else None
+    problem = braked or replace(own, type=own.type or ROLLING).problem()
+    if problem:  # to put these back would be refused, again and again
+        raise ValueError(f"saved: {problem}")
+    return own
+
+
+def _owners(who: Any) -> tuple[str, ...]:
+    for each in who:
+        _demand("owners", each, (str,))
+    return tuple(who)
+
+
+def _demand(name: str, value: Any, kinds: tuple[type, ...], most: int = LARGEST) -> None:
     wrong = not isinstance(value, kinds) or (isinstance(value, bool) and bool not in kinds)
-    if wrong or (isinstance(value, float) and not math.isfinite(value)):
-        raise ValueError(f"{name} is {value!r}")
+    if wrong or (isinstance(value, int | float) and not -most < value < most):  # written so that NaN is refused
+        raise ValueError(f"{name} is {_shown(value)}")
+
+
+def _shown(value: Any) -> str:
+    """Short, and never the inside of a deep structure."""
+    plain = value is None or isinstance(value, str | int | float)
+    return repr(value)[:40] if plain else f"a {type(value).__name__}"

@@ -289,7 +289,7 @@ def test_a_record_that_cannot_be_read_is_said_not_hidden(shown: Shown) -> None:
     title = " ".join(shown(view(play.sight())).splitlines()[:2])
     assert title == (
         "shop/web: the record has version 99, this Penstock reads version 1; nothing is "
-        "changed until a version that can read it runs"
+        "changed until a version that can read it runs; to end it: kubectl label"
     )
 
 

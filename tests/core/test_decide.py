@@ -91,7 +91,8 @@ BY_RULE: list[Row] = [
         another_leads,
         observation(HELD, epoch=3),
         Reason.FORMER_LEADER,
-        "another controller has taken over this rollout",
+        "another controller has taken over this rollout, or its record was edited; to end it: "
+        "kubectl label deployment web -n shop penstock.dev/enabled=false",
         None,
     ),
     (
@@ -779,7 +780,9 @@ def test_a_bad_annotation_does_not_stop_a_failure() -> None:
 def test_a_record_that_cannot_be_read_is_held(text: str, why: str) -> None:
     """Perhaps a newer controller wrote it; a guess would move pods."""
     found = decide(observation(HELD, notes={"record": text}))
-    assert found == Decision(Reason.BAD_RECORD, f"{why}; nothing is changed until a version that can read it runs")
+    then = "nothing is changed until a version that can read it runs; to end it: "
+    then += "kubectl label deployment web -n shop penstock.dev/enabled=false"
+    assert found == Decision(Reason.BAD_RECORD, f"{why}; {then}")
 
 
 def test_a_backups_fields_are_undone() -> None:

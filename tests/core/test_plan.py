@@ -149,7 +149,7 @@ BAD = [
     (
         keys.REQUEST,
         '{"do":["approve"],"rollout":"a","step":1}',
-        f"""column 1: do is "['approve']"; allowed: approve, abort, retry, skip-to; {REQUEST_EXAMPLE}""",
+        f"""column 1: do is "no text"; allowed: approve, abort, retry, skip-to; {REQUEST_EXAMPLE}""",
     ),
     *(
         (

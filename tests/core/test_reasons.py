@@ -13,7 +13,7 @@ def test_the_names_are_these() -> None:
         "Gated", "StepOpened", "Window", "WaitingForPods", "Judging", "AwaitingApproval", "Approved", "PausedByUser",
         "ScaledToZero", "Inconclusive", "Finishing", "Promoted", "Retreating", "Rejected",
         "HeldAfterFailure", "Aborted", "Retried", "RequestIgnored", "Superseded", "Scaled", "Released", "Reverted",
-        "FailedVersionReleased",
+        "FailedVersionReleased", "Uninstalled",
         "PausedAgain", "BadAnnotation", "BadRecord", "NoStableVersion", "FormerLeader", "CrashLoop", "Crashed",
         "OutOfMemory", "ImagePull", "CannotStart", "Unready", "NeverReady", "NotTheRelease",
         "NoSeries", "NoTraffic", "Unreachable", "Incident", "MoreErrors", "Slower", "LimitBreached",
