@@ -65,6 +65,7 @@ WARNINGS = frozenset(
         Reason.REQUEST_IGNORED,
         Reason.REPAUSED,
         Reason.FAILED_RELEASED,
+        Reason.UNINSTALLED,
         Reason.BAD_ANNOTATION,
         Reason.BAD_RECORD,
         Reason.NO_STABLE,

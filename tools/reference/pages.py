@@ -46,7 +46,7 @@ def reasons() -> str:
         return "none" if reason in QUIET or reason is Reason.GATED else "Warning" if reason in WARNINGS else "Normal"
 
     def condition(reason: Reason) -> str:
-        if reason in ENDS or reason in (Reason.GATED, Reason.WINDOW, Reason.FORMER_LEADER):
+        if reason in ENDS or reason in (Reason.GATED, Reason.WINDOW):
             return "none"
         return "False" if reason is Reason.REJECTED else "Unknown"
 
