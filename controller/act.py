@@ -11,11 +11,11 @@ from contextlib import suppress
 from typing import Any
 
 from controller.observe import Sight
-from penstock.core import keys, patch
-from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark
+from penstock.core import conditions, keys, patch
+from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark, Unstall
 from penstock.core.guard import record_of
 from penstock.core.patch import Path
-from penstock.core.reasons import ENDS, QUIET, WARNINGS, Reason
+from penstock.core.reasons import ENDS, QUIET, WARNINGS
 from penstock.core.template import digest
 from penstock.kube import Client, Conflict, NotFound, objects
 
@@ -42,8 +42,10 @@ async def write(client: Client, sight: Sight, decision: Decision) -> bool:
         case Delete(name, uid):
             await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
         case Unmark():
-            body = {"status": {"conditions": [{"type": keys.CONDITION, "$patch": "delete"}]}}
-            await client.strategic(objects.status(path), body, fieldManager=keys.MANAGER)
+            await _conditions(client, sight.deployment, conditions.removal(_present(sight.deployment)))
+        case Unstall():
+            stalled = [c for c in _present(sight.deployment) if c.get("type") == keys.STALLED]
+            await _conditions(client, sight.deployment, conditions.removal(stalled))
         case None:
             return False
     return True
@@ -76,28 +78,19 @@ async def tell(client: Client, sight: Sight, decision: Decision, instance: str, 
 
 
 async def _condition(client: Client, deployment: Object, decision: Decision) -> None:
-    status = "False" if decision.reason is Reason.REJECTED else "Unknown"
-    known = [c for c in (deployment.get("status") or {}).get("conditions") or [] if c["type"] == keys.CONDITION]
-    before = known[0] if known else {}
-    if (before.get("reason"), before.get("message"), before.get("status")) == (
-        decision.reason,
-        decision.text,
-        status,
-    ):
-        return
     now = objects.rfc3339(int(time.time()))
-    changed = before.get("lastTransitionTime", now) if before.get("status") == status else now
-    condition = {
-        "type": keys.CONDITION,
-        "status": status,
-        "reason": decision.reason,
-        "message": decision.text,
-        "lastUpdateTime": now,
-        "lastTransitionTime": changed,
-    }
-    meta = deployment["metadata"]
-    path = objects.status(objects.deployment(meta["namespace"], meta["name"]))
-    await client.strategic(path, {"status": {"conditions": [condition]}}, fieldManager=keys.MANAGER)
+    await _conditions(client, deployment, conditions.changes(decision.reason, decision.text, _present(deployment), now))
+
+
+def _present(deployment: Object) -> list[Object]:
+    return list((deployment.get("status") or {}).get("conditions") or [])
+
+
+async def _conditions(client: Client, deployment: Object, changes: list[Object]) -> None:
+    if not changes:
+        return
+    path = objects.status(objects.deployment(objects.namespace_of(deployment), objects.name(deployment)))
+    await client.strategic(path, {"status": {"conditions": changes}}, fieldManager=keys.MANAGER)
 
 
 async def _event(client: Client, deployment: Object, decision: Decision, instance: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from penstock.cli import restore
 from penstock.cli.errors import Refusal
 from penstock.core import keys
+from penstock.core.conditions import removal
 from penstock.core.guard import annotation, label
 from penstock.core.observation import Deployment, ReplicaSet
 from penstock.core.ownership import Owners
@@ -134,7 +135,7 @@ async def unmark(client: Client, namespace: str, name: str) -> None:
     """Condition and copied annotations go. Status and ReplicaSets may be closed to people; what stays does nothing."""
     seen = await half(client, namespace, name)
     if restore.conditioned(seen.obj):
-        body = {"status": {"conditions": [{"type": keys.CONDITION, "$patch": "delete"}]}}
+        body = {"status": {"conditions": removal(seen.obj["status"]["conditions"])}}
         path = objects.status(objects.deployment(namespace, name))
         with suppress(Denied):
             await client.strategic(path, body, fieldManager=keys.MANAGER)

@@ -15,7 +15,7 @@ of the fields back. `kubectl rollout undo` is no help here: it refuses a Deploym
 from collections.abc import Mapping
 from typing import Any
 
-from penstock.core import keys, patch
+from penstock.core import conditions, keys, patch
 from penstock.core.guard import annotation, label
 from penstock.core.ownership import Entries, Owners, entries, given_back, ours, owners
 from penstock.core.patch import Operation, Path, value_at
@@ -73,8 +73,8 @@ def given(obj: Object, known: Owners, enabled: str | None) -> tuple[Operation, .
 
 
 def conditioned(obj: Object) -> bool:
-    """Whether our condition stands in the status."""
-    return any(c.get("type") == keys.CONDITION for c in value_at(obj, ("status", "conditions")) or [])
+    """Whether a condition of ours stands in the status."""
+    return any(map(conditions.ours, value_at(obj, ("status", "conditions")) or []))
 
 
 def _guarded(obj: Object, wanted: list[tuple[Path, Any]]) -> tuple[Operation, ...]:

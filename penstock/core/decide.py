@@ -121,6 +121,10 @@ def another_leads(s: Situation) -> Decision | None:
     return None
 
 
+def moves_again(s: Situation) -> Decision | None:
+    return workload.unstall() if s.deployment.stalled and s.record.phase is not Phase.REJECTED else None
+
+
 def leaving(s: Situation) -> Decision | None:
     """Released already: nothing else is decided any more."""
     if s.record.phase is not Phase.LEAVING:
@@ -285,6 +289,7 @@ def rejected(s: Situation) -> Decision:
 
 RULES: tuple[Rule, ...] = (
     another_leads,  # a former leader does nothing; a new one leaves its mark first
+    moves_again,
     leaving,
     owners_word,  # the owner's last word on each field, before it is put back
     opted_out,  # the owner's word ends everything

@@ -52,10 +52,15 @@ class Align:
 
 @dataclass(frozen=True)
 class Unmark:
-    """Remove our condition from the status."""
+    """Remove our conditions from the status."""
 
 
-Write = Patch | Empty | Delete | Clean | Align | Unmark
+@dataclass(frozen=True)
+class Unstall:
+    """Remove `Stalled` from the status: whoever waits for the next release would take it for that one's failure."""
+
+
+Write = Patch | Empty | Delete | Clean | Align | Unmark | Unstall
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
         return _resumed(old, record, known, before)
     draft = stepping(known, _in_force(known, before), _text(old, record, known))
     kept = {keys.DECLARED: annotation(old, keys.DECLARED)}
-    return Outcome("Guarded", replace(draft, annotations={**draft.annotations, **kept}))
+    return Outcome("Guarded", replace(draft, annotations={**draft.annotations, **kept}), _put_back(old, new))
 
 
 def _in_force(record: Record, before: Fields) -> Fields:
@@ -116,6 +116,22 @@ def _ended(record: Record, old: Object, new: Object, *, reverted: bool) -> str |
     if resumed and label(new, keys.ROLLOUT) is None and annotation(new, keys.RECORD):
         return "Released"  # the way out that the step lock names: label removed and resumed in one write
     return None
+
+
+def _put_back(old: Object, new: Object) -> tuple[str, ...]:
+    """Label and record gone, every field as its owner has it: that looks like a release, and is also just what
+    `kubectl replace` and Terraform's provider send, which remove all metadata that they do not know and state their
+    whole spec. So it is none; but whoever meant one is told how to say it. Not those that replace the whole object, the
+    native controller's annotation included: they do so every few minutes."""
+    removed = label(old, keys.ROLLOUT) is not None and label(new, keys.ROLLOUT) is None
+    if not removed or annotation(new, keys.REVISION) is None:
+        return ()
+    return (f"the rollout goes on, its label was put back; to end it: penstock release {_place(old)}",)
+
+
+def _place(obj: Object) -> str:
+    """How commands name it: `web -n shop`."""
+    return f"{value_at(obj, ('metadata', 'name'))} -n {value_at(obj, ('metadata', 'namespace'))}"
 
 
 def _kept_by_admission(record: Record, old: Object, new: Object) -> Record | None:
@@ -164,8 +180,6 @@ def _declaring(record: Record, force: Fields) -> Draft:
 
 def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outcome:
     force = _in_force(known, before)
-    name = value_at(old, ("metadata", "name"))
-    where = f"{name} -n {value_at(old, ('metadata', 'namespace'))}"
     if record.saved.paused:
         warning = "your own pause is lifted; the rollout goes on in steps"
         return Outcome("PauseLifted", stepping(known, force), (warning,))
@@ -173,5 +187,5 @@ def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outc
         known = replace(known, approved=(*known.approved, known.step), awaiting=False)
         warning = f"step {known.step} is approved; the rollout goes on"
         return Outcome("Approved", stepping(known, force), (warning,))
-    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {where}"
+    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {_place(old)}"
     return Outcome("NothingToApprove", stepping(known, force, _text(old, record, known)), (warning,))

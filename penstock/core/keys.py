@@ -34,8 +34,14 @@ FAST_ROLLBACK = PREFIX + "fast-rollback"
 DESIRED = "deployment.kubernetes.io/desired-replicas"
 """The native controller's own annotation on a ReplicaSet: where it differs from the replicas, it scales, not rolls."""
 
+REVISION = "deployment.kubernetes.io/revision"
+"""The native controller's own annotation on every Deployment; no manifest has it."""
+
 CONDITION = PREFIX + "Rollout"
 """Type of the condition in a Deployment's status."""
+
+STALLED = "Stalled"
+"""Type of the condition by which kstatus (Flux, Helm, `kpt`) knows a failure; ours where its reason is Rejected."""
 
 MANAGER = "penstock"
 """Our field manager: the name under which the API server notes what we changed."""

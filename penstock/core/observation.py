@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from penstock.core import conditions as told
 from penstock.core import keys
 from penstock.core.fields import Fields
 from penstock.core.gate import replicas_of
@@ -48,6 +49,8 @@ class Deployment:
     status_available: int
     condition: str
     """The reason of our own condition, empty where there is none."""
+    stalled: bool = False
+    """Our condition for kstatus is there, which says that the release has failed."""
 
     @property
     def place(self) -> str:
@@ -59,7 +62,7 @@ class Deployment:
         """From the API object."""
         meta, status = obj["metadata"], obj.get("status") or {}
         template = obj["spec"]["template"]
-        conditions = [c for c in status.get("conditions") or [] if c.get("type") == keys.CONDITION]
+        conditions = {c["type"]: c for c in status.get("conditions") or [] if told.ours(c)}
         return cls(
             namespace=meta["namespace"],
             name=meta["name"],
@@ -77,7 +80,8 @@ class Deployment:
             status_replicas=status.get("replicas") or 0,
             status_updated=status.get("updatedReplicas") or 0,
             status_available=status.get("availableReplicas") or 0,
-            condition=conditions[0].get("reason", "") if conditions else "",
+            condition=conditions.get(keys.CONDITION, {}).get("reason", ""),
+            stalled=keys.STALLED in conditions,
         )
 
 
@@ -118,7 +122,7 @@ class ReplicaSet:
             min_ready=spec.get("minReadySeconds") or 0,
             seen=status.get("observedGeneration", 0) >= meta.get("generation", 0),
             created=moment(meta.get("creationTimestamp")),
-            revision=notes.get("deployment.kubernetes.io/revision", ""),
+            revision=notes.get(keys.REVISION, ""),
             marked=any(key in notes for key in keys.COPIED),
             desired=_number(notes.get(keys.DESIRED, "")),
         )

@@ -33,7 +33,11 @@ def traces(here: World, *, replicasets: bool = True) -> list[str]:
     found = [f"annotation {key}" for key in meta.get("annotations", {}) if _ours(key)]
     found += [f"label {label(deployment)}"] if label(deployment) else []
     found += [f"managed by us: {spelled(e['fieldsV1'])}" for e in meta["managedFields"] if e["manager"] == "penstock"]
-    found += [f"condition {c['type']}" for c in status.get("conditions") or [] if "penstock" in c["type"]]
+    found += [
+        f"condition {c['type']}"
+        for c in status.get("conditions") or []
+        if "penstock" in c["type"] or c["type"] == "Stalled"
+    ]
     for (kind, name), obj in here.recorder.objects.items():
         if kind == "ReplicaSet" and replicasets:
             found += [f"{name}: annotation {key}" for key in obj["metadata"].get("annotations", {}) if _ours(key)]

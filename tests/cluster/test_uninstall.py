@@ -275,7 +275,13 @@ async def test_a_hundred_half_done_deployments_are_restored_exactly(stage: Stage
     whole = await client.get(objects.deployments(namespace))
     sets = await client.get(objects.replicasets(namespace))
     text = json.dumps([whole, sets])
-    for mark in ("penstock.dev/record", "penstock.dev/rollout", "penstock.dev/Rollout", '"manager": "penstock"'):
+    for mark in (
+        "penstock.dev/record",
+        "penstock.dev/rollout",
+        "penstock.dev/Rollout",
+        "Stalled",
+        '"manager": "penstock"',
+    ):
         assert mark not in text
 
 

@@ -17,13 +17,14 @@ from penstock.core.decide import (
     leaving,
     lost_label,
     misaligned,
+    moves_again,
     opted_out,
     owners_word,
     repaused,
     situation,
     stable_unknown,
 )
-from penstock.core.decision import Align, Decision, Delete, Empty, Patch, Write
+from penstock.core.decision import Align, Decision, Delete, Empty, Patch, Unstall, Write
 from penstock.core.draft import Draft, stepping
 from penstock.core.fields import Fields
 from penstock.core.holding import (
@@ -103,6 +104,13 @@ BY_RULE: list[Row] = [
         wrote(record(epoch=5), PAUSED, label=False),
     ),
     (
+        moves_again,
+        observation(record(Phase.RETREATING), 0, stalled=True),
+        Reason.WINDOW,
+        "nothing is stalled any more",
+        Unstall(),
+    ),
+    (
         leaving,
         observation(record(Phase.LEAVING)),
         Reason.WINDOW,
@@ -134,6 +142,13 @@ BY_RULE: list[Row] = [
     (
         declared_changed,
         observation(HELD, version="v1"),
+        Reason.REVERTED,
+        "the stable version was declared again; the rollout is over",
+        released(),
+    ),
+    (  # in a window on the stable template, and somebody has removed what was put aside: what stands there is declared
+        declared_changed,
+        observation(record(Phase.RETREATING), version="v1", fields=Fields()),
         Reason.REVERTED,
         "the stable version was declared again; the rollout is over",
         released(),

@@ -153,6 +153,44 @@ def test_a_lost_label_alone_is_put_back() -> None:
     assert outcome.draft.annotations[keys.RECORD] == annotation(OLD, keys.RECORD)
 
 
+PUT_BACK = "the rollout goes on, its label was put back; to end it: penstock release web -n shop"
+BY_PHASE = {
+    Phase.OPENING: BRAKED,
+    Phase.BRAKING: replace(BRAKED, paused=True),
+    Phase.FINISHING: Fields(),
+}
+"""Fields in force; elsewhere those of a hold."""
+
+
+@pytest.mark.parametrize("phase", [phase for phase in Phase if phase is not Phase.LEAVING])
+def test_a_tool_that_removes_all_that_it_does_not_know_releases_nothing(phase: Phase) -> None:
+    """`kubectl replace`, Terraform: label and record gone, the user's own fields stated, as if to release. The step
+    stays, and whoever meant it is told the way."""
+    force = BY_PHASE.get(phase, IN_FORCE)
+    known = record(phase)
+    old = rolling(known, fields=force)
+    old["metadata"]["annotations"][keys.REVISION] = "2"
+    new = changed(old, **MANIFEST, paused=None, minReadySeconds=None)
+    del new["metadata"]["labels"][keys.ROLLOUT], new["metadata"]["annotations"][keys.RECORD]
+    outcome = guarded(old, new, known, resumed=False)
+    assert (outcome.reason, outcome.draft.fields, outcome.warnings) == ("Guarded", force, (PUT_BACK,))
+    again = applied(new, outcome.draft.operations(new))
+    assert (active(again), label(again, keys.ROLLOUT)) == (known, label(old, keys.ROLLOUT))
+    del new["metadata"]["annotations"][keys.REVISION]
+    assert guarded(old, new, known, resumed=False).warnings == ()
+
+
+def test_what_a_retreat_put_aside_comes_back_when_it_is_removed() -> None:
+    """`kubectl annotate web penstock.dev/declared-` while the stable template is shown: no revert, nothing is lost."""
+    known = record(Phase.RETREATING, failed="x")
+    aside = json.dumps(template("v2"))
+    old = noted(rolling(known, "v1", Fields()), declared=aside)
+    new = deepcopy(old)
+    del new["metadata"]["annotations"][keys.DECLARED]
+    outcome = guarded(old, new, known, resumed=False)
+    assert applied(new, outcome.draft.operations(new)) == old
+
+
 def test_at_the_end_our_name_leaves_the_list_of_owners() -> None:
     """And the surge goes back to the tool that had it."""
     known = replace(HELD, owners={"surge": ("argocd/Apply",)})

@@ -11,7 +11,8 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core import observation as seen_as
-from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark
+from penstock.core.conditions import stated
+from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark, Unstall
 from penstock.core.fields import Fields
 from penstock.core.reasons import Reason
 from penstock.core.template import template_hash
@@ -256,10 +257,13 @@ class Cluster:
                         del self.pods.all[pod.name]
             case Unmark():
                 self.server.report({"conditions": []})
+            case Unstall():
+                present = self.server.obj["status"]["conditions"]
+                self.server.report({"conditions": [c for c in present if c["type"] != keys.STALLED]})
         if decision.shown and decision.reason not in ENDS:
-            condition = {"type": keys.CONDITION, "reason": str(decision.reason), "message": decision.message}
-            if self.server.obj["status"].get("conditions") != [condition]:
-                self.server.report({"conditions": [condition]})
+            said = stated(decision.reason, decision.message)
+            if self.server.obj["status"].get("conditions") != said:
+                self.server.report({"conditions": said})
 
     def _touch(self, name: str, sets: dict[str, int], **changes: Any) -> None:
         if name not in self.sets:

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from penstock.core import keys, wording
-from penstock.core.decision import Clean, Decision, Delete, Patch, Unmark, Write
+from penstock.core.decision import Clean, Decision, Delete, Patch, Unmark, Unstall, Write
 from penstock.core.draft import Draft, released, stepping
 from penstock.core.exposure import clamp, settled, window
 from penstock.core.fields import ROLLING, Fields
@@ -198,10 +198,17 @@ def leave(s: Situation) -> Decision:
     return quiet("the record goes", Patch(draft))
 
 
+def unstall() -> Decision:
+    """First of all writes, for Flux fails at once on what it finds."""
+    return quiet("nothing is stalled any more", Unstall())
+
+
 def leftovers(seen: Observation) -> Decision:
     """After the record has gone: our copies on ReplicaSets, the condition, then the label and our name in
     managedFields. The label goes last, so that a crash in between leaves a visible mark to go on from."""
     d = seen.deployment
+    if d.stalled:
+        return unstall()
     for rs in seen.replicasets:
         if rs.marked:
             return quiet(f"our annotations go from {rs.name}", Clean(rs.name))
