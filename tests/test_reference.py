@@ -3,6 +3,7 @@
 import pytest
 
 from penstock.core.reasons import ENDS, QUIET, WARNINGS, Reason
+from tools.reference import licences
 from tools.reference.pages import DIRECTORY, PAGES, same
 
 
@@ -27,3 +28,12 @@ def test_every_state_that_asks_for_a_person_is_a_warning_or_says_whom_it_waits_f
         "Retried", "Superseded", "Scaled", "Released", "Reverted", "NotTheRelease",
     }  # fmt: skip
     assert set() == ENDS & QUIET
+
+
+def test_everything_that_is_shipped_has_a_licence_that_lets_it_be() -> None:
+    """Which packages there are depends on the system, so the page has these at least."""
+    listed = licences.FILE.read_text(encoding="utf-8")
+    needed = licences.shipped(licences.declared())
+    assert {"kubernetes", "cryptography", "fastapi", "click"} <= needed
+    assert [name for name in needed if f"| {name} | {licences.licence(name)} |" not in listed] == []
+    assert "GPL" not in listed

@@ -23,6 +23,7 @@ REST = (
     objects.namespace(SYSTEM),
     objects.admission_policy_binding("penstock-history"),
     objects.admission_policy("penstock-history"),
+    "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/penstock-leases",
     f"{RBAC}/clusterrolebindings/penstock-controller",
     f"{RBAC}/clusterroles/penstock-controller",
 )

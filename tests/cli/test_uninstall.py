@@ -67,6 +67,7 @@ def test_parts_are_named_as_kubectl_names_them() -> None:
         "namespace/penstock-system",
         "validatingadmissionpolicybinding/penstock-history",
         "validatingadmissionpolicy/penstock-history",
+        "flowschema/penstock-leases",
         "clusterrolebinding/penstock-controller",
         "clusterrole/penstock-controller",
     ]

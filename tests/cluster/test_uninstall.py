@@ -61,7 +61,7 @@ async def uninstall(cluster: Cluster, *arguments: str) -> Output:
 async def parts(cluster: Cluster) -> str:
     """What an installation has left in the cluster, once its namespace has had the time to go."""
     kinds = "mutatingwebhookconfigurations,validatingwebhookconfigurations,validatingadmissionpolicies,"
-    kinds += "validatingadmissionpolicybindings,clusterroles,clusterrolebindings,namespaces"
+    kinds += "validatingadmissionpolicybindings,flowschemas,clusterroles,clusterrolebindings,namespaces"
     found = ""
     for _ in range(30):
         listed = await cluster.kubectl("get", kinds, "-o", "name")

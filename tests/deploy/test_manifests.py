@@ -203,3 +203,12 @@ def test_a_release_in_a_labelled_namespace_is_gated_and_a_revert_releases_it(ins
     bad = plane.kubectl("annotate", "deployment/web", "penstock.dev/steps=1,fifty", "-n", "gated")
     assert bad.returncode != 0
     assert "penstock.dev/steps" in bad.stderr
+
+
+def test_the_lease_is_renewed_in_the_share_of_leader_election(installed: Installation) -> None:
+    """A crowd of other accounts must not make a controller lose its lease; each answer names the FlowSchema it took."""
+    plane = installed.plane
+    path = "/apis/coordination.k8s.io/v1/namespaces/penstock-system/leases/penstock-certs"
+    taken = plane.must("get", "flowschema", "penstock-leases", "-o", "jsonpath={.metadata.uid}")
+    answer = plane.kubectl("get", "--raw", path, "--v=8", who=installed.controller)
+    assert f"x-kubernetes-pf-flowschema-uid: {taken}" in answer.stderr.lower()
