@@ -15,8 +15,8 @@ NAME = re.compile(r"^[A-Za-z0-9._-]+")
 
 HEAD = """# Licences
 
-Penstock itself is under the Apache License 2.0. It is installed with these packages, each under its own licence; the list is
-made from what they say of themselves.
+Penstock itself is under the Apache License 2.0. It is installed with these packages, each under its own licence; the
+list is made from what they say of themselves.
 
 | package | licence |
 |---|---|
