@@ -11,12 +11,15 @@ import asyncio
 import click
 
 from controller.loop import lead
+from controller.notify.ledger import Ledger
+from controller.notify.outbox import Outbox
 from controller.settings import Settings
 from controller.sources.choice import sources
 from controller.telemetry import Telemetry, configure_logs, serve_metrics
 from penstock import __version__
 from penstock.kube import Client, Lease, hold
 from penstock.metrics.configuration import ConfigurationError, load
+from penstock.signals.targets import Notifications
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -59,8 +62,10 @@ async def run(settings: Settings) -> None:
                 group.create_task(serve_metrics(settings.metrics_port, telemetry))
 
             async def work(lease: Lease) -> None:
+                ledger = Ledger(client, settings.namespace, settings.lease)
+                outbox = Outbox(configuration.notifications or Notifications(), ledger, telemetry.notifications)
                 async with sources(configuration) as found:
-                    await lead(client, settings, lease, telemetry, found)
+                    await lead(client, settings, lease, telemetry, found, outbox)
 
             group.create_task(hold(client, settings.namespace, settings.lease, settings.identity, work))
             if not settings.without_certs:

@@ -17,6 +17,8 @@ import structlog
 from controller.act import tell, write
 from controller.history import History
 from controller.judge import Judge
+from controller.notify.notice import notice
+from controller.notify.outbox import Outbox
 from controller.observe import Sight, Watcher
 from controller.recording import Recording
 from controller.settings import Settings
@@ -52,12 +54,15 @@ REVERTED = "the stable version was declared again; the rollout is over"
 RELEASED = "opted out; every field is as its owner had it"
 
 
-async def lead(client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, sources: Sources) -> None:
+async def lead(
+    client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, sources: Sources, outbox: Outbox
+) -> None:
     """Step every active rollout of the shard while the lease is held."""
     telemetry.leads(lease)
     try:
         async with asyncio.TaskGroup() as group:
-            shard = Shard(client, settings, lease, telemetry, sources, group)
+            group.create_task(outbox.run())
+            shard = Shard(client, settings, lease, telemetry, sources, outbox, group)
             for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
                 reflector = Reflector(
                     client, path, {"labelSelector": keys.ROLLOUT}, shard.changed, listed=telemetry.listed
@@ -81,9 +86,10 @@ class Shard:
         lease: Lease,
         telemetry: Telemetry,
         sources: Sources,
+        outbox: Outbox,
         group: asyncio.TaskGroup,
     ) -> None:
-        self.sources = sources
+        self.sources, self.outbox = sources, outbox
         self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
         self.recording = Recording(Path(settings.record)) if settings.record else None
         self.group = group
@@ -274,12 +280,20 @@ class Rollout:
         if decision.shown and ours and (changed or numbers):
             await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
             self._told = said
+            if changed:
+                self._notify(sight, decision)
             rejected = decision.reason is Reason.REJECTED and decision.write is not None
             if changed and (decision.reason in ENDS or rejected):
                 self.shard.telemetry.ended.labels(decision.reason).inc()
         if decision.reason in ENDS:
             record = record_of(sight.deployment)
             self._ended = record.id if record else self._ended
+
+    def _notify(self, sight: Sight, decision: Decision) -> None:
+        record, place = record_of(sight.deployment), (self.namespace, self.name)
+        rollout, started = (record.id, record.started) if record else ("", 0.0)
+        news = notice(sight.seen.deployment.uid, place, rollout, started, decision, sight.seen.now)
+        self.shard.outbox.told(place, news)
 
     def _note(self, seen: Observation, decided: Decision, decision: Decision) -> bool:
         """Metrics always; a log line, and a recorded file, where the decision says something new, or writes. Returns

@@ -16,7 +16,7 @@ from sandbox import archive, cache
 from sandbox.image_base import Base, strip
 from sandbox.missing import Missing
 
-RECIPE = "1"
+RECIPE = "2"
 ROOT = Path(__file__).parents[1]
 MODELS = ("kubernetes/client", "kubernetes/aio/client")
 UNUSED = ("kubernetes/test", "kubernetes/docs", "bin", "tzdata", "pycparser")
@@ -24,8 +24,9 @@ NOT_SERVED = ("rich", "jsonpatch")
 """Only the command line draws tables and previews patches."""
 
 TRIED = (
-    "import cryptography.x509, fastapi, httptools, kubernetes.aio.client, kubernetes.aio.config, msgspec, "
-    "prometheus_client, structlog, uvicorn, uvloop, yaml"
+    "import apprise, cryptography.x509, fastapi, httptools, kubernetes.aio.client, kubernetes.aio.config, msgspec, "
+    "opentelemetry.sdk.trace, prometheus_client, structlog, uvicorn, uvloop, yaml; "
+    "import opentelemetry.exporter.otlp.proto.http.trace_exporter"
 )
 
 
@@ -55,6 +56,7 @@ def _make(into: Path, base: Base) -> None:
     locked = into / "requirements.txt"
     _uv(
         *("export", "--quiet", "--frozen", "--no-default-groups", "--group", "server", "--no-emit-project"),
+        *("--extra", "notify", "--extra", "otel"),
         *(option for name in NOT_SERVED for option in ("--prune", name)),
         *("--output-file", str(locked)),
     )

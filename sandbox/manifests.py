@@ -16,7 +16,7 @@ from sandbox.api import Api
 from sandbox.component import Failed
 
 ROOT = Path(__file__).parents[1] / "deploy"
-IN_PODS_ONLY = ("Deployment", "Service", "PodDisruptionBudget", "ConfigMap")
+IN_PODS_ONLY = ("Deployment", "Service", "PodDisruptionBudget")
 
 Object = dict[str, Any]
 

@@ -7,15 +7,20 @@ silently ignored (a CA file, a tenant header) is found out in an incident.
 
 from collections.abc import Hashable
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 import msgspec
 import yaml
 from msgspec import Meta
 
+from penstock.signals import targets
+from penstock.signals.targets import Notifications
+
 LARGEST = 64 * 1024
 EXAMPLE = "prometheus: {url: 'http://prometheus.monitoring.svc:9090'}"
+EXAMPLES = {"notifications": targets.EXAMPLE}
+"""By the first key of a place."""
 
 LabelName = Annotated[str, Meta(pattern=r"^[a-zA-Z_][a-zA-Z0-9_]*$")]
 HeaderName = Annotated[str, Meta(pattern=r"^[A-Za-z0-9-]{1,64}$")]
@@ -54,6 +59,7 @@ class Configuration(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
 
     version: int = 1
     prometheus: Prometheus | None = None
+    notifications: Notifications | None = None
 
 
 class _Loader(yaml.SafeLoader):
@@ -108,10 +114,17 @@ def parse(text: bytes) -> Configuration:
         configuration = msgspec.convert(found, Configuration)
     except msgspec.ValidationError as error:
         problem, _, place = str(error).partition(" - at ")
-        raise ConfigurationError(f"{place.strip('`$.') or 'file'}: {problem}; example: {EXAMPLE}") from None
+        place = place.strip("`$.") or "file"
+        raise ConfigurationError(f"{place}: {problem}; example: {_example(place)}") from None
     if configuration.prometheus:
         _check(configuration.prometheus)
+    for found_problem in targets.problems(configuration.notifications or Notifications()):
+        raise ConfigurationError(f"{found_problem}; example: {targets.EXAMPLE}")
     return configuration
+
+
+def _example(place: str) -> str:
+    return EXAMPLES.get(place.partition(".")[0], EXAMPLE)
 
 
 def _refuse_unknown(found: dict[Any, Any], kind: type[msgspec.Struct], place: str) -> None:
@@ -119,13 +132,18 @@ def _refuse_unknown(found: dict[Any, Any], kind: type[msgspec.Struct], place: st
     fields = {field.encode_name: field for field in msgspec.structs.fields(kind)}
     hints = get_type_hints(kind)
     for key, value in found.items():
+        where = f"{place}{key}"
         if key not in fields:
             allowed = ", ".join(fields)
-            raise ConfigurationError(f"{place}{key}: unknown key, allowed: {allowed}; example: {EXAMPLE}")
-        inner = [t for t in getattr(hints[fields[key].name], "__args__", ()) if isinstance(t, type)]
-        for struct in inner:
-            if issubclass(struct, msgspec.Struct) and isinstance(value, dict):
-                _refuse_unknown(value, struct, f"{place}{key}.")
+            raise ConfigurationError(f"{where}: unknown key, allowed: {allowed}; example: {_example(where)}")
+        hint = hints[fields[key].name]
+        values = {f"{where}.": value}
+        if get_origin(hint) is dict:
+            values = {f"{where}.{name}.": each for name, each in value.items()} if isinstance(value, dict) else {}
+        for struct in (t for t in (hint, *get_args(hint)) if isinstance(t, type) and issubclass(t, msgspec.Struct)):
+            for inner, each in values.items():
+                if isinstance(each, dict):
+                    _refuse_unknown(each, struct, inner)
 
 
 def _check(prometheus: Prometheus) -> None:

@@ -48,6 +48,7 @@ EVERYWHERE = (
 AT_HOME = (
     each("get create patch", "coordination.k8s.io", "leases")
     | each("get list watch update", "", "secrets", SECRET)
+    | each("get patch", "", "configmaps", "penstock-notified")
     | each("list", "discovery.k8s.io", "endpointslices")
 )
 

@@ -1,11 +1,13 @@
 """penstock.yaml: what is wrong in it is told by place, with what is allowed and an example; nothing is ignored."""
 
+import re
 from pathlib import Path
 
 import pytest
 import yaml
 
 from penstock.metrics.configuration import BasicAuth, Configuration, ConfigurationError, Prometheus, load, parse
+from penstock.signals.targets import Notifications, Target
 
 EXAMPLE = "example: prometheus: {url: 'http://prometheus.monitoring.svc:9090'}"
 ALLOWED = "allowed: http:// or https://, a host, a port and a path; no user, no query"
@@ -60,7 +62,7 @@ MISTAKES = [
     (b"version: true", "version: found True, allowed: 1; example: version: 1"),
     (b"version: '1'", "version: found '1', allowed: 1; example: version: 1"),
     (b"version: 1\nversion: 1", "line 1: the key version stands there twice"),
-    (b"version: 1\nprometeus: {}", f"prometeus: unknown key, allowed: version, prometheus; {EXAMPLE}"),
+    (b"version: 1\nprometeus: {}", f"prometeus: unknown key, allowed: version, prometheus, notifications; {EXAMPLE}"),
     (
         within("bearer: x"),
         "prometheus.bearer: unknown key, allowed: url, pod-label, namespace-label, bearer-token-file, basic-auth, "
@@ -134,10 +136,12 @@ def test_the_installed_file_is_accepted_also_with_its_comments_taken_away() -> N
     text: str = yaml.safe_load(deployed.read_text())["data"]["penstock.yaml"]
 
     assert parse(text.encode()) == Configuration()
-    assert parse(text.replace("# prometheus", "prometheus").replace("#   ", "  ").encode()) == Configuration(
+    bare = re.sub(r"^# (?=prometheus|notifications)|^#(?=   )", "", text, flags=re.MULTILINE)
+    assert parse(bare.encode()) == Configuration(
         prometheus=Prometheus(
             url="https://prometheus.monitoring.svc:9090",
             bearer_token_file="/etc/penstock/token",
             ca_file="/etc/penstock/ca.crt",
-        )
+        ),
+        notifications=Notifications(targets={"chat": Target(apprise_file="/etc/penstock-notifications/chat")}),
     )
