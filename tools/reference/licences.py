@@ -7,6 +7,7 @@ import re
 import tomllib
 from collections.abc import Iterable, Iterator
 from importlib import metadata
+from itertools import chain
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -24,9 +25,10 @@ list is made from what they say of themselves.
 
 
 def declared() -> list[str]:
-    """Requirements of the command line and of the servers."""
+    """Requirements of the command line and of the servers; the image has the extras too."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    return [*project["project"]["dependencies"], *project["dependency-groups"]["server"]]
+    extras = project["project"]["optional-dependencies"].values()
+    return [*project["project"]["dependencies"], *project["dependency-groups"]["server"], *chain.from_iterable(extras)]
 
 
 def shipped(requirements: Iterable[str]) -> set[str]:
