@@ -11,6 +11,7 @@ import asyncio
 import click
 
 from controller.loop import lead
+from controller.notify.channels import unsendable
 from controller.notify.ledger import Ledger
 from controller.notify.outbox import Outbox
 from controller.settings import Settings
@@ -18,8 +19,9 @@ from controller.sources.choice import sources
 from controller.telemetry import Telemetry, configure_logs, serve_metrics
 from penstock import __version__
 from penstock.kube import Client, Lease, hold
-from penstock.metrics.configuration import ConfigurationError, load
+from penstock.metrics.configuration import Configuration, ConfigurationError, load
 from penstock.signals.targets import Notifications
+from penstock.signals.tracing import Tracing
 
 
 def _listed(_context: click.Context, _parameter: click.Parameter, value: str) -> tuple[str, ...]:
@@ -54,7 +56,17 @@ async def run(settings: Settings) -> None:
     assert this is not None
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, this.cancel)
-    telemetry, configuration = Telemetry(), load(settings.configuration)
+    configuration, tracing = load(settings.configuration), Tracing.from_environment("penstock-controller")
+    telemetry = Telemetry(tracing=tracing)
+    for problem in unsendable(configuration.notifications or Notifications()):
+        raise ConfigurationError(problem)
+    try:
+        await _work(settings, configuration, telemetry)
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+async def _work(settings: Settings, configuration: Configuration, telemetry: Telemetry) -> None:
     async with Client.connect(settings.kubeconfig or None, user_agent=f"penstock-controller/{__version__}") as client:
         client.on_write = telemetry.wrote
         async with asyncio.TaskGroup() as group:

@@ -153,7 +153,7 @@ class Rollout:
         self._numbered = self._since = 0.0
         self._failures = 0
         self._step = 0
-        self._over = False
+        self._over = self._spoke = False
         self._ended = ""
         """Id of the rollout whose end this process itself has decided and told."""
 
@@ -251,6 +251,8 @@ class Rollout:
         if written:
             self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
         await self._tell(sight, decision, numbers)
+        if self._spoke:
+            self.shard.telemetry.traced(sight.seen, record_of(sight.deployment), decision)
         self._history.look(sight, decision, ended)
         return min(decision.wait, SETTLE) if written else decision.wait
 
@@ -310,7 +312,8 @@ class Rollout:
             self._logged, self._numbers, self._numbered = said, decision.sentences, now
             kind = type(decision.write).__name__ if decision.write else None
             log.info(decision.text, reason=decision.reason, step=decision.step, phase=decision.phase, write=kind)
-        if changed or decision.write is not None:
+        self._spoke = changed or decision.write is not None
+        if self._spoke:
             self.shard.telemetry.decisions.labels(decision.reason).inc()
             if self.shard.recording:
                 self.shard.recording.keep(seen, decided)

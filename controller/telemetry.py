@@ -20,12 +20,14 @@ from penstock.core.rollout import Phase
 from penstock.core.verdict import Verdict
 from penstock.kube import Lease
 from penstock.signals import instruments, series
+from penstock.signals.tracing import Tracing
 
 
 class Telemetry:
     """The controller's metrics, and whether it is ready."""
 
-    def __init__(self, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, clock: Callable[[], float] = time.time, tracing: Tracing | None = None) -> None:
+        self.tracing = tracing or Tracing()
         self.registry = into = instruments.registry()
         self.ready = False
         self.leader = instruments.gauge(series.LEADER, into)
@@ -80,6 +82,21 @@ class Telemetry:
         )
         if changed and decision.reason in (Reason.SUPERSEDED, Reason.REVERTED):
             self.missed.labels("template").inc()
+
+    def traced(self, seen: Observation, record: Record | None, decision: Decision) -> None:
+        """A look that said something new or wrote has come to its end."""
+        if not self.tracing or record is None:
+            return
+        attributes = {
+            "penstock.reason": decision.reason.value,
+            "penstock.message": decision.text,
+            "penstock.step": decision.step,
+            "penstock.phase": decision.phase,
+            "penstock.write": type(decision.write).__name__ if decision.write else "",
+            "k8s.namespace.name": seen.deployment.namespace,
+            "k8s.deployment.name": seen.deployment.name,
+        }
+        self.tracing.decided(record.id, seen.now, attributes)
 
     def judged(self, namespace: str, name: str, verdicts: Iterable[Verdict]) -> None:
         """What the metric checks of one rollout say."""

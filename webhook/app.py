@@ -81,7 +81,8 @@ def _admission(path: str, decide: Decide, telemetry: Telemetry) -> Handler:
                 return _refused(400, str(problem))
             return Response(encode(problem.uid, failed(path, str(problem))), media_type=JSON)
         answer, text = _answered(path, decide, asked, telemetry)
-        telemetry.answered(path, asked, answer, time.perf_counter() - begun)
+        caller = request.headers.get("traceparent", "")
+        telemetry.answered(path, asked, answer, time.perf_counter() - begun, caller)
         return Response(text, media_type=JSON)
 
     return handle

@@ -16,6 +16,7 @@ from certs.reload import NotYet, Unfit
 from certs.store import SECRET
 from penstock import __version__
 from penstock.kube import Client, Reflector, objects
+from penstock.signals.tracing import Tracing
 from webhook.app import admission_app, telemetry_app
 from webhook.listener import Listener, bound
 from webhook.settings import Settings
@@ -29,7 +30,7 @@ class Webhook:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.telemetry = Telemetry()
+        self.telemetry = Telemetry(Tracing.from_environment("penstock-webhook"))
         self.serving = Serving(settings.names)
         self.listener = Listener(
             admission_app(self.telemetry, self.ready, strict=settings.strict), tls=self.serving.context()
@@ -60,6 +61,7 @@ class Webhook:
                     await self._serve(port)
                 measured.should_exit = True
                 following.cancel()
+                await asyncio.to_thread(self.telemetry.tracing.close)
 
     def take(self, _key: str, _old: dict[str, Any] | None, secret: dict[str, Any] | None) -> None:
         """A version of the Secret. Deleted or unfit, it changes nothing here."""

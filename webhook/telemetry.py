@@ -10,7 +10,9 @@ import sys
 import structlog
 
 from penstock.core.admission import Request
+from penstock.core.guard import record_of
 from penstock.signals import instruments, series
+from penstock.signals.tracing import Tracing, rollout_in
 from webhook.review import Answer
 
 OPERATIONS = ("CREATE", "UPDATE", "DELETE", "CONNECT")
@@ -20,7 +22,8 @@ LONGEST = 256
 class Telemetry:
     """The webhook's metrics, and its log of changes."""
 
-    def __init__(self) -> None:
+    def __init__(self, tracing: Tracing | None = None) -> None:
+        self.tracing = tracing or Tracing()
         self.registry = instruments.registry()
         self._log = structlog.get_logger("webhook")
         self._requests = instruments.counter(series.ADMISSIONS, self.registry)
@@ -28,11 +31,13 @@ class Telemetry:
         self._certificate = instruments.gauge(series.CERTIFICATE_END, self.registry)
         self._reloads = instruments.counter(series.CERTIFICATE_RELOADS, self.registry)
 
-    def answered(self, path: str, request: Request, answer: Answer, seconds: float) -> None:
-        """One review was decided."""
+    def answered(self, path: str, request: Request, answer: Answer, seconds: float, caller: str = "") -> None:
+        """One review was decided; `caller` is the API server's traceparent."""
         operation = request.operation if request.operation in OPERATIONS else "other"
         self._requests.labels(path, operation, answer.reason, str(request.dry_run).lower()).inc()
         self._duration.labels(path).observe(seconds)
+        if self.tracing and not request.dry_run:
+            self._trace(path, request, answer, seconds, caller)
         if answer.patch or not answer.allowed:
             self._log.info(
                 "admission",
@@ -46,6 +51,18 @@ class Telemetry:
                 dry_run=request.dry_run,
                 uid=request.uid,
             )
+
+    def _trace(self, path: str, request: Request, answer: Answer, seconds: float, caller: str) -> None:
+        began, known = rollout_in(answer.patch), record_of(request.old)
+        attributes = {
+            "penstock.path": path,
+            "penstock.decision": answer.reason,
+            "k8s.namespace.name": request.namespace[:LONGEST],
+            "k8s.deployment.name": request.name[:LONGEST],
+        }
+        first = bool(began) and (known is None or known.id != began)
+        rollout = began or (known.id if known else "")
+        self.tracing.admitted(rollout, seconds, attributes, first=first, caller=caller)
 
     def malformed(self, path: str, problem: str) -> None:
         """Something that is no review; a line would let anybody on the network fill the log."""

@@ -8,8 +8,9 @@ import asyncio
 import logging
 import ssl
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any, Protocol
 
 import aiohttp
@@ -17,7 +18,7 @@ import msgspec
 
 from controller.notify.notice import Notice
 from penstock.signals.signature import SIGNATURE, TIMESTAMP, signature
-from penstock.signals.targets import Webhook
+from penstock.signals.targets import Notifications, Webhook
 
 PATIENCE = 15.0
 """Seconds for one message."""
@@ -63,6 +64,13 @@ class Apprise:
         url = secret(self.file)
         async with asyncio.timeout(PATIENCE + 15):
             await asyncio.to_thread(_by_apprise, url, *words(notices, cluster))
+
+
+def unsendable(notifications: Notifications) -> Iterator[str]:
+    """What cannot be sent with what is installed: told at the start, not when somebody waits for the message."""
+    for name, target in notifications.targets.items():
+        if target.apprise_file and find_spec("apprise") is None:
+            yield f"notifications.targets.{name}.apprise-file: apprise is not installed; install: penstock[notify]"
 
 
 def _by_apprise(url: str, title: str, body: str) -> None:

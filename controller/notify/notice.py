@@ -11,6 +11,7 @@ from penstock.core.decision import Decision
 from penstock.core.reasons import Reason
 from penstock.core.template import digest
 from penstock.signals.targets import Kind
+from penstock.signals.tracing import trace_of
 
 KINDS: Mapping[Reason, Kind] = {
     Reason.REJECTED: Kind.REJECTED,
@@ -72,4 +73,4 @@ def notice(uid: str, place: Place, rollout: str, attempt: float, decision: Decis
         return None
     key = digest([uid, rollout, attempt, decision.reason.value, decision.step], 16)
     step, steps = decision.step, decision.steps
-    return Notice(key, kind, decision.reason, *place, rollout, step, steps, decision.text, time)
+    return Notice(key, kind, decision.reason, *place, rollout, step, steps, decision.text, time, trace_of(rollout))
