@@ -48,7 +48,7 @@ def decode(content: bytes) -> Recorded:
     """The content read back. Raises RecordedError with what is wrong."""
     try:
         recorded = msgspec.json.decode(content, type=Recorded)
-    except (msgspec.DecodeError, msgspec.ValidationError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise RecordedError(f"this is not a recorded observation: {error}") from None
     if recorded.version != VERSION:
         raise RecordedError(f"recorded in format {recorded.version}; this version reads {VERSION}")

@@ -148,7 +148,13 @@ def _refuse_unknown(found: dict[Any, Any], kind: type[msgspec.Struct], place: st
 
 def _check(prometheus: Prometheus) -> None:
     """What types cannot say."""
-    url = urlsplit(prometheus.url)
+    allowed = "http:// or https://, a host, a port and a path; no user, no query"
+    try:
+        url = urlsplit(prometheus.url)
+    except ValueError:  # a bracket that begins no IPv6 address
+        raise ConfigurationError(
+            f"prometheus.url: not such an address, allowed: {allowed}; example: {EXAMPLE}"
+        ) from None
     if (
         url.scheme not in ("http", "https")
         or not url.hostname
@@ -158,7 +164,6 @@ def _check(prometheus: Prometheus) -> None:
         or not prometheus.url.isprintable()
         or " " in prometheus.url
     ):
-        allowed = "http:// or https://, a host, a port and a path; no user, no query"
         raise ConfigurationError(f"prometheus.url: not such an address, allowed: {allowed}; example: {EXAMPLE}")
     try:
         _ = url.port
