@@ -85,7 +85,9 @@ def _taken_away(seen: Observation) -> Decision | None:
     ours = d.fields.paused is True or d.fields.min_ready == keys.BRAKE_READY
     if d.labels.get(keys.ROLLOUT) in (None, salvage.FINISHING) or not ours:
         return None
-    return _given_up(seen, None, "the record was taken away, so this rollout cannot go on; it is released")
+    copies = [rs.record for rs in seen.replicasets if rs.template == d.template and rs.record]
+    text = copies[0] if copies else None
+    return _given_up(seen, text, "the record was taken away, so this rollout cannot go on; it is released")
 
 
 def _unreadable(seen: Observation, text: str, error: RecordError) -> Decision:

@@ -105,6 +105,8 @@ class ReplicaSet:
     """It carries annotations of ours that the native controller copied from the Deployment."""
     desired: int | None = None
     """The replicas of the Deployment when the native controller last scaled it; None where it never did."""
+    record: str = ""
+    """The record as the native controller copied it last: read only where the Deployment's own was taken away."""
 
     @classmethod
     def of(cls, obj: Object) -> "ReplicaSet":
@@ -125,6 +127,7 @@ class ReplicaSet:
             revision=notes.get(keys.REVISION, ""),
             marked=any(key in notes for key in keys.COPIED),
             desired=_number(notes.get(keys.DESIRED, "")),
+            record=notes.get(keys.RECORD, ""),
         )
 
 

@@ -11,6 +11,8 @@ from random import Random
 from typing import Any
 
 from penstock.core import keys
+from penstock.core.record import RecordError, decode
+from penstock.core.rollout import Phase
 
 COUNT = 200
 LARGE = 200 * 1024
@@ -72,6 +74,14 @@ def case(number: int) -> Case:
 
 def cases() -> tuple[Case, ...]:
     return tuple(map(case, range(COUNT)))
+
+
+def says_it_is_over(text: str) -> bool:
+    """Whether a sound record says that the fields in force are the user's own."""
+    try:
+        return decode(text).phase in (Phase.FINISHING, Phase.LEAVING)
+    except RecordError:
+        return False
 
 
 Maker = Callable[[int, str, bool, Random], Case]
@@ -211,7 +221,7 @@ def _replicaset(number: int, kind: str, held: bool, random: Random) -> Case:
 
 def _everything(number: int, kind: str, held: bool, random: Random) -> Case:
     """Many at once, to the limit of what an object may carry."""
-    chosen = {key: random.choice(TEXTS)[:20_000] for key in (*keys.OUR_ANNOTATIONS, *USERS)}
+    chosen = {key: random.choice(TEXTS)[:9000] for key in (*keys.OUR_ANNOTATIONS, *USERS)}
     return Case(number, kind, held, lambda _: dict(chosen), label=random.choice(LABELS[:5]))
 
 

@@ -17,11 +17,17 @@ from controller.stored import restore
 from penstock.core import keys
 from penstock.core.admission import Request, admit
 from penstock.core.decide import decide
+from penstock.core.decision import Decision, Patch
+from penstock.core.draft import Draft
+from penstock.core.fields import Fields
 from penstock.core.guard import annotation, label
 from penstock.core.observation import ReplicaSet
-from penstock.core.record import RecordError, decode, saved_in
+from penstock.core.reasons import Reason
+from penstock.core.record import encode, saved_in
 from penstock.core.review import review
-from tests.core.forged import Case, cases
+from tests.core.forged import Case, cases, says_it_is_over
+from tests.core.seen import observation, replicaset
+from tests.core.shop import NOW, applied, labelled, noted, record, rolling, write
 from tests.model.cluster import Cluster, template
 from tests.model.native import Conflict
 from tests.model.server import Object, Refused
@@ -38,14 +44,6 @@ def timed(act: Callable[[], Result]) -> Result:
     result = act()
     assert time.thread_time() - begun < SLOW
     return result
-
-
-def phase_of(text: str) -> str:
-    """What a sound record says."""
-    try:
-        return decode(text).phase
-    except RecordError:
-        return ""
 
 
 def void(_: object) -> None:
@@ -126,7 +124,7 @@ def test_a_forgery_ends_when_its_author_says_so(case: Case) -> None:
         play.goes_on(4)
     play.opt_out(webhook=case.number % 2 == 0)
     play.goes_on(40)
-    if phase_of(text) in ("Finishing", "Leaving"):
+    if says_it_is_over(text):
         play.write(lambda obj: obj["spec"].pop("paused", None))
     said = saved_in(text) or play.own
     fields = play.cluster.fields
@@ -166,3 +164,30 @@ def test_what_is_forged_on_a_replicaset_is_read_or_left_out(case: Case) -> None:
     obj = {"metadata": meta, "spec": {"replicas": 1, "template": template("v1")}}
     assert timed(lambda: ReplicaSet.of(obj)).replicas == 1
     assert timed(lambda: restore(obj, "3f2a9c1e")) is None
+
+
+def test_the_fields_of_a_record_that_was_taken_away_stand_on_the_replicaset() -> None:
+    """The native controller copied it there, and copies no removal."""
+    own = Fields(surge=2, unavailable=1, min_ready=7, deadline=99)
+    copy = replicaset("v2", 1, record=encode(record(saved=own)))
+    seen = observation(replicasets=(replicaset("v1", 10), copy))
+    without = {key: value for key, value in seen.deployment.annotations.items() if key != keys.RECORD}
+    found = decide(replace(seen, deployment=replace(seen.deployment, annotations=without)))
+    assert found == Decision(
+        Reason.RELEASED,
+        "the record was taken away, so this rollout cannot go on; it is released",
+        Patch(Draft(own, "finishing", dict.fromkeys(keys.OUR_ANNOTATIONS))),
+        1.0,
+    )
+
+
+def test_of_another_versions_record_an_opt_out_puts_back_what_it_saves() -> None:
+    """It is held until then: the version that wrote it may come back."""
+    text = encode(record(saved=Fields(min_ready=7))).replace('"v":1', '"v":2')
+    old = noted(rolling(record()), record=text)
+    new = labelled(old, enabled="false")
+    answer = admit(write(old, new), NOW)
+    after = applied(new, answer.patch)
+    assert (answer.reason, Fields.of(after)) == ("OptedOut", Fields(min_ready=7))
+    assert not {keys.RECORD, keys.REQUEST} & set(after["metadata"]["annotations"])
+    assert keys.ROLLOUT not in after["metadata"]["labels"]
