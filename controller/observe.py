@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from penstock.core.judgement import NOT_YET, Judgement
-from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
+from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet, without_node
 from penstock.core.patch import value_at
 from penstock.kube import Client, Reflector, objects
 
@@ -85,7 +85,7 @@ class Watcher:
     def _pod(self, _key: str, old: Object | None, new: Object | None) -> None:
         if new is None:
             self.flaps.pop(value_at(old, ("metadata", "uid")) or "", None)
-        elif is_ready(old) and not is_ready(new) and not value_at(new, ("metadata", "deletionTimestamp")):
+        elif is_ready(old) and not is_ready(new) and not _taken(new):
             self.flaps[new["metadata"]["uid"]] += 1
         self.changed()
 
@@ -124,6 +124,12 @@ class Watcher:
             namespace = await self.client.get(objects.namespace(self.namespace))
             self._names = (time.monotonic(), namespace)
         return namespace
+
+
+def _taken(pod: Object) -> bool:
+    """It goes, or its node has: nothing that the pod itself shows."""
+    status = pod.get("status") or {}
+    return bool(value_at(pod, ("metadata", "deletionTimestamp"))) or without_node(status) or bool(status.get("reason"))
 
 
 def _controlled_by(obj: Object, uid: str) -> bool:

@@ -33,6 +33,8 @@ class Finding:
 
 Check = Callable[[Situation], Finding | None]
 
+NOT_ITS_FAULT = "that is not the release's fault"
+
 RESTART_RATIO = 2.0
 """New pods must restart more often than this many times the old ones, per pod and second, to be blamed for it."""
 
@@ -52,7 +54,11 @@ def cannot_start(s: Situation) -> Finding | None:
 
 def image_pull(s: Situation) -> Finding | None:
     """A registry blips once; ImagePullBackOff means that the second try failed too, and what must not be pulled is
-    not tried again at all."""
+    not tried again at all. Where another new pod runs it, the image is there, and a node or its registry at fault."""
+    waiting = _without_image(s)
+    if waiting and _elsewhere(s):
+        what = f"cannot pull its image{_image(waiting)}, which other pods of the new version run"
+        return Finding(Severity.WAIT, Reason.NOT_THE_RELEASE, f"{_named(waiting)} {what}; {NOT_ITS_FAULT}")
     pods = _waiting(_to_blame(s), {"ErrImageNeverPull"})
     if pods:
         why = "is not on its node, and imagePullPolicy is Never"
@@ -109,18 +115,34 @@ def unready(s: Situation) -> Finding | None:
 
 def never_ready(s: Situation) -> Finding | None:
     """The progress deadline is not counted by the native controller while paused, so we count it, per pod."""
-    pods = [p for p in _to_blame(s) if not p.ready and p.scheduled]
-    late = [p for p in pods if s.now - max(p.created, p.ready_since) > s.deadline]
+    excused = _without_image(s) if _elsewhere(s) else []
+    pods = [p for p in _to_blame(s) if not p.ready and p.scheduled and p not in excused]
+    late = [p for p in pods if s.now - p.starting_since > s.deadline]
     return _fail(Reason.NEVER_READY, late, f"was not Ready within {s.deadline:.0f} s") if late else None
+
+
+def refused(s: Situation) -> Finding | None:
+    """Pods that cannot even be created. An exhausted quota is not the release's doing; another admission may have
+    its reason in the new template, so that it has as long as a pod has to become Ready."""
+    if s.new is None or not s.new.refused or len(s.new_pods) >= s.n:
+        return None
+    what = f"pods of the new version cannot be created: {s.new.refused}"
+    if "exceeded quota" in s.new.refused:
+        return Finding(Severity.WAIT, Reason.NOT_THE_RELEASE, f"{what}; {NOT_ITS_FAULT}")
+    late = s.now - s.record.since > s.deadline
+    return Finding(Severity.FAIL if late else Severity.WAIT, Reason.CANNOT_START, what)
 
 
 def not_the_release(s: Situation) -> Finding | None:
     """Evicted, preempted, lost with its node, no room: wait, never blame."""
     pods = [p for p in s.new_pods if p.outside or not p.scheduled]
+    if s.available < s.n:  # else others have taken their places
+        pods += s.ended_pods
     if not pods:
         return None
-    what = pods[0].outside or "no node has room for it"
-    return Finding(Severity.WAIT, Reason.NOT_THE_RELEASE, f"{_named(pods)}: {what}; that is not the release's fault")
+    first = min(pods, key=lambda p: p.name)
+    what = first.outside or ("it has ended" if first.finished else "no node has room for it")
+    return Finding(Severity.WAIT, Reason.NOT_THE_RELEASE, f"{_named(pods)}: {what}; {NOT_ITS_FAULT}")
 
 
 CHECKS: tuple[Check, ...] = (
@@ -131,6 +153,7 @@ CHECKS: tuple[Check, ...] = (
     crashed,
     unready,
     never_ready,
+    refused,
     not_the_release,
 )
 
@@ -148,6 +171,15 @@ def _to_blame(s: Situation) -> list[Pod]:
 
 def _waiting(pods: Iterable[Pod], reasons: set[str]) -> list[Pod]:
     return [p for p in pods if reasons & set(p.waiting)]
+
+
+def _without_image(s: Situation) -> list[Pod]:
+    return _waiting(_to_blame(s), {"ErrImagePull", "ImagePullBackOff", "ErrImageNeverPull"})
+
+
+def _elsewhere(s: Situation) -> bool:
+    """Whether a new pod runs all of its containers, so has all of its images."""
+    return any(p.started and not p.waiting for p in s.new_pods)
 
 
 def _reasons(pods: Iterable[Pod], reasons: set[str]) -> str:

@@ -10,7 +10,7 @@ from penstock.core import keys, salvage, wording
 from penstock.core.checks import Severity, findings
 from penstock.core.decision import Align, Decision, Patch
 from penstock.core.draft import Draft, released
-from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero
+from penstock.core.holding import bad_annotation, failure, holding, paused_by_user, scaled_to_zero, waiting_for_pods
 from penstock.core.judging import preflight
 from penstock.core.observation import Observation
 from penstock.core.plan import Plan, plan
@@ -250,7 +250,7 @@ def braking(s: Situation) -> Decision:
     if s.n == 0 or s.n >= s.k:
         return workload.unbrake(s)  # scaled meanwhile
     if s.available < s.n:
-        return quiet(f"step {s.record.step}: a pod has fallen since; waiting until all {s.n} are available again")
+        return waiting_for_pods(s)  # one has fallen since; it may be for long
     if workload.brake_seen(s):
         return workload.open_window(s, s.record.step)
     return quiet(f"step {s.record.step}: waiting until every controller has seen the brake")
@@ -277,7 +277,9 @@ def finishing(s: Situation) -> Decision:
         name = s.deployment.place
         message = f"{found[0].message}; not taken back (on-failure: pause). Back: penstock abort {name}"
         return Decision(found[0].reason, message)
-    return Decision(Reason.FINISHING, f"all steps passed; {wording.all_get(s.replicas)}")
+    message = f"all steps passed; {wording.all_get(s.replicas)}"
+    held = [f for f in findings(s) if f.severity is Severity.WAIT]
+    return Decision(held[0].reason, f"{message}: {held[0].message}") if held else Decision(Reason.FINISHING, message)
 
 
 def rejected(s: Situation) -> Decision:

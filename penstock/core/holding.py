@@ -144,10 +144,11 @@ def waiting_for_pods(s: Situation) -> Decision:
     found = findings(s)
     why = f" ({found[0].message})" if found else ""
     message = f"step {s.record.step} of {len(s.exposures)}: waiting until {wording.not_yet(s.n)}"
-    due = [p.created + s.deadline for p in s.new_pods if not p.ready]
+    due = [p.starting_since + s.deadline for p in s.new_pods if not p.ready]
     due += [p.ready_since + (s.record.saved.min_ready or 0) for p in s.new_pods if p.ready]
     wait = min((moment - s.now + 0.05 for moment in due if moment > s.now), default=RESYNC)
-    return Decision(Reason.WAITING_FOR_PODS, message + why, wait=wait)
+    held = found and found[0].severity is Severity.WAIT  # nothing of ours will change it: people are told by an Event
+    return Decision(found[0].reason if held else Reason.WAITING_FOR_PODS, message + why, wait=wait)
 
 
 def judging(s: Situation) -> Decision | None:

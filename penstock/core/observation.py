@@ -107,6 +107,8 @@ class ReplicaSet:
     """The replicas of the Deployment when the native controller last scaled it; None where it never did."""
     record: str = ""
     """The record as the native controller copied it last: read only where the Deployment's own was taken away."""
+    refused: str = ""
+    """Why pods cannot be created: a quota, or an admission that does not want them."""
 
     @classmethod
     def of(cls, obj: Object) -> "ReplicaSet":
@@ -128,12 +130,21 @@ class ReplicaSet:
             marked=any(key in notes for key in keys.COPIED),
             desired=_number(notes.get(keys.DESIRED, "")),
             record=notes.get(keys.RECORD, ""),
+            refused=_refusal(status),
         )
 
 
 def _number(text: str) -> int | None:
     """Anybody may write this annotation; Python refuses numbers of more than 4300 digits with an error."""
     return int(text) if text.isdecimal() and len(text) <= 10 else None
+
+
+def _refusal(status: Object) -> str:
+    """Without the name of the pod, which is another one at each try."""
+    found = [
+        c for c in status.get("conditions") or [] if c.get("type") == "ReplicaFailure" and c.get("status") == "True"
+    ]
+    return str(found[0].get("message") or "").rpartition("is forbidden: ")[2] if found else ""
 
 
 @dataclass(frozen=True)
@@ -156,7 +167,7 @@ class Pod:
     waiting: tuple[str, ...] = ()
     """Reasons of containers that wait to start."""
     outside: str = ""
-    """A reason that is not the release's: Evicted, Preempting, NodeLost."""
+    """What befell it that is not the release's: Evicted, Preempting, NodeLost, or its node is not ready."""
     started: float = 0
     """When the first of its running containers started; 0 where none runs. Which of them serves metrics is not known:
     with one container it is exact, with more a restart shows in falling counters."""
@@ -164,6 +175,15 @@ class Pod:
     """Times it went from Ready to not Ready, as our watch saw."""
     image: str = ""
     """The image that a container waits for in vain."""
+    placed: float = 0
+    """When a node was found for it; 0 where that is not known."""
+    finished: bool = False
+    """It has ended for good, and another one takes its place; an evicted pod's object may stay for days."""
+
+    @property
+    def starting_since(self) -> float:
+        """Since when it could have become Ready."""
+        return max(self.created, self.placed, self.ready_since)
 
     @classmethod
     def of(cls, obj: Object, flaps: int = 0) -> "Pod":
@@ -171,7 +191,7 @@ class Pod:
         meta, status = obj["metadata"], obj.get("status") or {}
         owner = next((o["uid"] for o in meta.get("ownerReferences") or [] if o.get("controller")), "")
         conditions = {c["type"]: c for c in status.get("conditions") or []}
-        ready = conditions.get("Ready") or {}
+        ready, scheduled = conditions.get("Ready") or {}, conditions.get("PodScheduled") or {}
         containers = [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
         ends = [end for c in containers for end in _crashes(c)]
         last: Mapping[str, Any] = max(ends, key=lambda end: moment(end.get("finishedAt")), default={})
@@ -181,18 +201,28 @@ class Pod:
             created=moment(meta.get("creationTimestamp")),
             ready=ready.get("status") == "True" and not meta.get("deletionTimestamp"),
             ready_since=moment(ready.get("lastTransitionTime")),
-            scheduled=(conditions.get("PodScheduled") or {}).get("status") != "False",
+            scheduled=scheduled.get("status") != "False",
             deleting=bool(meta.get("deletionTimestamp")),
             restarts=sum(_restarts(c) for c in containers),
             crashed=moment(last.get("finishedAt")),
             exit_code=last.get("exitCode", 0),
             out_of_memory=any(end.get("reason") == "OOMKilled" for end in ends),
             waiting=tuple(sorted({r for c in containers if (r := value_at(c, ("state", "waiting", "reason")))})),
-            outside=status.get("reason") or "",
+            outside=status.get("reason") or ("its node is not ready" if without_node(status) else ""),
             started=min(filter(None, map(_started, status.get("containerStatuses") or ())), default=0.0),
             flaps=flaps,
             image=next((c.get("image") or "" for c in containers if _image_missing(c)), ""),
+            placed=moment(scheduled.get("lastTransitionTime")),
+            finished=status.get("phase") in ("Failed", "Succeeded"),
         )
+
+
+def without_node(status: Object) -> bool:
+    """Whether a pod is not Ready only because its node has gone silent: the node controller writes that into the one
+    condition and gives no reason (MarkPodsNotReady, 1.37), whereas a kubelet says so of the containers too."""
+    conditions = {c["type"]: c for c in status.get("conditions") or []}
+    ready, containers = conditions.get("Ready") or {}, conditions.get("ContainersReady") or {}
+    return (ready.get("status"), ready.get("reason") or "", containers.get("status")) == ("False", "", "True")
 
 
 def _image_missing(container: Object) -> bool:

@@ -53,7 +53,7 @@ class Reason(enum.StrEnum):
     CANNOT_START = "CannotStart"
     UNREADY = "Unready"
     NEVER_READY = "NeverReady"
-    NOT_THE_RELEASE = "NotTheRelease"  # evicted, preempted, not schedulable: no evidence against the release
+    NOT_THE_RELEASE = "NotTheRelease"  # evicted, no room, node or quota at fault: no evidence against the release
 
 
 WARNINGS = frozenset(
@@ -84,6 +84,7 @@ WARNINGS = frozenset(
         Reason.CANNOT_START,
         Reason.UNREADY,
         Reason.NEVER_READY,
+        Reason.NOT_THE_RELEASE,
     }
 )
 """Reasons whose Event is a Warning."""

@@ -141,7 +141,12 @@ class Situation:
         return self._pods(self.stable)
 
     def _pods(self, rs: ReplicaSet | None) -> tuple[Pod, ...]:
-        return tuple(p for p in self.seen.pods if rs and p.owner == rs.uid and not p.deleting)
+        return tuple(p for p in self.seen.pods if rs and p.owner == rs.uid and not p.deleting and not p.finished)
+
+    @cached_property
+    def ended_pods(self) -> tuple[Pod, ...]:
+        """New pods that something has ended for good, such as an eviction; others take their places."""
+        return tuple(p for p in self.seen.pods if self.new and p.owner == self.new.uid and p.finished)
 
     @cached_property
     def available(self) -> int:

@@ -46,9 +46,10 @@ async def unready(here: World, name: str, seconds: float) -> None:
     path = objects.status(objects.pod(here.namespace, name))
 
     async def show(status: str) -> None:
-        condition = {"type": "Ready", "status": status, "lastTransitionTime": objects.rfc3339(here.now())}
+        now = objects.rfc3339(here.now())
+        conditions = [{"type": t, "status": status, "lastTransitionTime": now} for t in ("Ready", "ContainersReady")]
         with suppress(NotFound):
-            await here.client.strategic(path, {"status": {"conditions": [condition]}})
+            await here.client.strategic(path, {"status": {"conditions": conditions}})
 
     await show("False")
     try:

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from penstock.core.checks import CHECKS, Finding, Severity, findings
+from penstock.core.decide import situation
 from penstock.core.fields import Fields
 from penstock.core.observation import Pod
 from penstock.core.reasons import Reason
-from tests.core.seen import pod, pods, seen_pods
+from tests.core.seen import observation, pod, pods, replicaset, seen_pods
 from tests.core.shop import NOW, record
 
 FAIL, EXTEND, WAIT = Severity.FAIL, Severity.EXTEND, Severity.WAIT
@@ -123,6 +124,39 @@ VERDICTS = [
             "pod web-v2-0: no node has room for it; that is not the release's fault",
         ),
     ),
+    (
+        "evicted for good, and not replaced yet",
+        pods("v2", 1, ready=False, outside="Evicted", finished=True),
+        Finding(WAIT, Reason.NOT_THE_RELEASE, "pod web-v2-0: Evicted; that is not the release's fault"),
+    ),
+    (
+        "a node was found at last",
+        pods("v2", 1, **STARTING | {"created": NOW - 5000, "placed": NOW - 600}),
+        None,
+    ),
+    (
+        "never Ready on the node that was found",
+        pods("v2", 1, **STARTING | {"created": NOW - 5000, "placed": NOW - 601}),
+        Finding(FAIL, Reason.NEVER_READY, ONE + "was not Ready within 600 s"),
+    ),
+    (
+        "one node cannot pull what another one runs",
+        (
+            pod(0, **STARTING | {"created": NOW - 5000}, waiting=("ImagePullBackOff",), image="web:2"),
+            pod(1, started=1.0),
+        ),
+        Finding(
+            WAIT,
+            Reason.NOT_THE_RELEASE,
+            "pod web-v2-0 cannot pull its image web:2, which other pods of the new version run; "
+            "that is not the release's fault",
+        ),
+    ),
+    (
+        "another pod runs one of two containers",
+        (pod(0, waiting=("ImagePullBackOff",)), pod(1, started=1.0, waiting=("ImagePullBackOff",))),
+        Finding(FAIL, Reason.IMAGE_PULL, "pod web-v2-0 and 1 more of the new version cannot pull its image"),
+    ),
     ("a pod that goes anyhow", pods("v2", 1, deleting=True, waiting=("CrashLoopBackOff",)), None),
 ]
 
@@ -132,6 +166,42 @@ def test_the_verdict_on_new_pods_beside_healthy_old_ones(new: tuple[Pod, ...], f
     """The gravest finding decides; its sentence reaches every place where people look."""
     found = findings(seen_pods(new, pods("v1", 10)))
     assert found[:1] == ((finding,) if finding else ())
+
+
+QUOTA = "exceeded quota: few, requested: pods=1, used: pods=10, limited: pods=10"
+POLICY = 'violates PodSecurity "restricted:latest": runAsNonRoot != true'
+NOT_CREATED = "pods of the new version cannot be created: "
+
+
+@pytest.mark.parametrize(
+    ("why", "there", "age", "finding"),
+    [
+        (
+            QUOTA,
+            1,
+            5000,
+            Finding(WAIT, Reason.NOT_THE_RELEASE, f"{NOT_CREATED}{QUOTA}; that is not the release's fault"),
+        ),
+        (POLICY, 1, 600, Finding(WAIT, Reason.CANNOT_START, NOT_CREATED + POLICY)),
+        (POLICY, 1, 601, Finding(FAIL, Reason.CANNOT_START, NOT_CREATED + POLICY)),
+        (POLICY, 2, 5000, None),
+        ("", 1, 5000, None),
+    ],
+)
+def test_pods_that_cannot_be_created_hold_the_step(why: str, there: int, age: float, finding: Finding | None) -> None:
+    """No pod shows it: an exhausted quota waits for its owner, what refuses the template has as long as a start."""
+    known = record(target=2, since=NOW - age)
+    sets = (replicaset("v1", 10), replicaset("v2", 2, refused=why))
+    seen = observation(known, 2, replicasets=sets, pods=(*pods("v1", 10), *pods("v2", there)))
+    assert findings(situation(seen, known))[:1] == ((finding,) if finding else ())
+
+
+def test_an_evicted_pod_that_has_been_replaced_is_history() -> None:
+    """Its object may stay for days."""
+    evicted = pod(1, ready=False, outside="Evicted", finished=True, restarts=2, exit_code=137)
+    known = record()
+    seen = observation(known, 1, pods=(*pods("v1", 10), pod(0), evicted))
+    assert findings(situation(seen, known)) == ()
 
 
 @pytest.mark.parametrize(
@@ -207,4 +277,7 @@ def test_the_gravest_finding_comes_first() -> None:
 def test_this_table_asks_every_check() -> None:
     """A new check needs a verdict here."""
     situations = [seen_pods(new, pods("v1", 10)) for _, new, _ in VERDICTS]
+    known = record(target=2)
+    sets = (replicaset("v1", 10), replicaset("v2", 2, refused=QUOTA))
+    situations.append(situation(observation(known, 2, replicasets=sets, pods=pods("v2", 1)), known))
     assert {check for check in CHECKS for s in situations if check(s)} == set(CHECKS)

@@ -753,7 +753,7 @@ def test_nothing_passes_while_no_node_has_room() -> None:
     """However long it takes: the pods that would be judged do not run."""
     waiting = (*pods("v1", 10), pod(0), pod(1, scheduled=False, ready=False, ready_since=0.0))
     found = decide(observation(record(target=2), 2, now=NOW + 10_000, pods=waiting, notes={"steps": "2, 50%"}))
-    assert (found.reason, found.write) == (Reason.WAITING_FOR_PODS, None)
+    assert (found.reason, found.write) == (Reason.NOT_THE_RELEASE, None)
     assert found.message == (
         "step 1 of 2: waiting until 2 pods of the new version are available "
         "(pod web-v2-1: no node has room for it; that is not the release's fault)"

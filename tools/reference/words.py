@@ -55,7 +55,7 @@ REASONS: Mapping[Reason, tuple[str, str]] = {
     Reason.CANNOT_START: ("a container cannot be started", "`kubectl describe pod`"),
     Reason.UNREADY: ("a new pod lost readiness again and again", "`kubectl describe pod`"),
     Reason.NEVER_READY: ("a new pod was not Ready within `progressDeadlineSeconds`", "`kubectl describe pod`"),
-    Reason.NOT_THE_RELEASE: ("a new pod was evicted, preempted, or fits on no node: no evidence against the release", "look at the nodes"),
+    Reason.NOT_THE_RELEASE: ("a new pod was evicted, fits on no node or into no quota, or its node is at fault: no evidence against the release", "look at the nodes"),
 }  # fmt: skip
 """Meaning, and what to do."""
 

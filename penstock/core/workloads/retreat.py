@@ -106,7 +106,7 @@ def retreating(s: Situation) -> Decision:
 
 def _down(s: Situation, pods: tuple[Pod, ...]) -> bool:
     """Whether none of these pods has been Ready for longer than their owner waits for one."""
-    since = [max(p.created, p.ready_since) for p in pods]
+    since = [p.starting_since for p in pods]
     return bool(since) and not any(p.ready for p in pods) and s.now - max(since) > s.deadline
 
 
