@@ -90,7 +90,8 @@ async def _conditions(client: Client, deployment: Object, changes: list[Object])
     if not changes:
         return
     path = objects.status(objects.deployment(objects.namespace_of(deployment), objects.name(deployment)))
-    await client.strategic(path, {"status": {"conditions": changes}}, fieldManager=keys.MANAGER)
+    uid = {"uid": objects.uid(deployment)}  # another Deployment of that name refuses it
+    await client.strategic(path, {"metadata": uid, "status": {"conditions": changes}}, fieldManager=keys.MANAGER)
 
 
 async def _event(client: Client, deployment: Object, decision: Decision, instance: str) -> None:

@@ -137,6 +137,7 @@ class Rollout:
     def __init__(self, shard: Shard, deployment: Object) -> None:
         meta = deployment["metadata"]
         self.shard, self.namespace, self.name = shard, meta["namespace"], meta["name"]
+        self.uid: str = meta["uid"]
         self.again: Object | None = None
         self._latest = deployment
         self._record: Record | None = active(deployment)
@@ -160,7 +161,9 @@ class Rollout:
     def saw(self, new: Object | None, old: Object | None) -> None:
         """The Deployment changed, or (None) left our watch: its label or it itself has gone."""
         self._left = new is None
-        if new is not None:
+        if new is not None and new["metadata"]["uid"] != self.uid:
+            self._over, self.again = True, new
+        elif new is not None:
             self._latest = new
             self._record = active(new) or self._record
             self.again = new if self._over else None
@@ -233,6 +236,9 @@ class Rollout:
         decision = decide(sight.seen)
         if decision.write is not None or self._left:
             sight = await self._watcher.fresh(self.name, epoch)
+            if sight.seen.deployment.uid != self.uid:  # another one of the same name
+                self._over = True
+                return 0.0
             decision = decide(sight.seen)
         ended = self._record
         decided, decision = decision, self._ended_by_admission(sight.seen, decision)

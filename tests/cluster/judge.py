@@ -8,12 +8,13 @@ A count above a bound is a violation when it *grows* there: what a bound that ha
 native controller's to bring down, and it does so in its own time.
 """
 
+import math
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 from tests.cluster.climb import ROUNDED, Climb, levels, stay
-from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet
+from tests.cluster.reading import Deployment, Grant, Pod, ReplicaSet, resolve
 from tests.cluster.state import Event, State
 
 UNSEEN = 5.0
@@ -51,6 +52,8 @@ class Excuses:
     """Images whose pods fail by themselves after having been Ready."""
     free: Collection[str] = frozenset()
     """Images that need not be stepped: opted out, or let in un-gated on purpose."""
+    until: float = math.inf
+    """When all of it was deleted: there is no floor any more."""
 
 
 @dataclass
@@ -66,9 +69,17 @@ class Judge:
     _grants: dict[str, Grant] = field(default_factory=dict)
     _climb: Climb | None = None
     _armed: int = 0
+    _complete: bool = False
+    """It has once had all the pods that it needs."""
     _left_alone: bool = False
     """The replicas changed while the native controller was completing a rollout under the user's own fields. It takes
     stale counts of ready pods for true then and goes below the floor (seen on 1.37.2); I1 is about what we do."""
+    _revived: str = ""
+    """A version whose ReplicaSet was still there when the replicas came back from 0: the native controller fills it
+    at once, and nobody can be in between (docs/guide/scaling-and-nodes.md). It is taken back."""
+    _back: tuple[str, int] = ("", 0)
+    """A version that is taken back from the very end, when all pods were approved, and how many it may have on the
+    way: a pause fills up what fell since the controller looked, the larger ReplicaSet first."""
     _was_ready: set[str] = field(default_factory=set)
     _debts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """ReplicaSet → when the test took pods from it that are not replaced yet."""
@@ -81,7 +92,7 @@ class Judge:
         return self
 
     def _one(self, index: int, event: Event) -> None:
-        counts = {rs.version: self.state.declared_pods(rs.version) for rs in self.state.replicasets.values()}
+        counts = {rs.version: self.state.declared_pods(rs.version) for rs in self.state.own}
         total, before = self.state.total, self.state.deployment
         known = self.state.pods.get(event.object.uid) if isinstance(event.object, Pod) else None
         self.state.take(event)
@@ -91,7 +102,7 @@ class Judge:
             case Deployment():
                 self._declared(event.at, before)
                 self._finished(index, event.at, before)
-            case ReplicaSet() as rs if not event.deleted:
+            case ReplicaSet() as rs if not event.deleted and rs.owner in (self.state.known, ""):
                 now = self.state.declared_pods(rs.version)
                 if now > counts.get(rs.version, 0):
                     self._grown(index, event.at, rs, now)
@@ -108,7 +119,8 @@ class Judge:
         if now is None:
             return
         if before is None or before.uid != now.uid:
-            self._stable, self._climb, self._armed = now.version, None, 0
+            self._stable, self._climb, self._armed, self._complete = now.version, None, 0, False
+            self._grants.clear()
         elif before.version != now.version and before.grant is None:
             self._stable = before.version
         if now.grant and not now.grant.ends:
@@ -124,9 +136,21 @@ class Judge:
             self._left_alone = now.grant is None or now.grant.ends
         if self._climb.scaled and now.grant and not now.grant.ends:
             self._climb.step = max(self._climb.step, now.grant.step)
+        self._excepted(before, now)
         if now.grant is None:
             self._climb.scaled = False
             self._climb.step = min(self._climb.step, len(levels(now)))
+
+    def _excepted(self, before: Deployment | None, now: Deployment) -> None:
+        """What a version may have beyond its step, by no doing of ours."""
+        was, grant = before.grant if before else None, now.grant
+        if grant is None or grant.target == 0:
+            self._revived, self._back = "", ("", 0)
+            return
+        if before and before.replicas == 0 < now.replicas and self.state.of_version(grant.declared):
+            self._revived = grant.declared
+        if was and (was.phase, grant.phase, grant.declared) == ("Finishing", "Retreating", was.declared):
+            self._back = (grant.declared, self.state.declared_pods(grant.declared) + 1)
 
     def _finished(self, index: int, at: float, before: Deployment | None) -> None:
         """I5: the last step is left by the write that ends the stepping, not by the pods that come of it."""
@@ -168,12 +192,17 @@ class Judge:
         if deployment.version == version and (deployment.grant is None or deployment.grant.ends):
             return None
         grant = self._grants.get(version)
-        return max(grant.pods(r) for r in self.state.replicas) if grant else 0
+        allowed = max(grant.pods(r) for r in self.state.replicas) if grant else 0
+        if version == self._revived:
+            return max(allowed, *self.state.replicas)
+        return max(allowed, self._back[1]) if version == self._back[0] else allowed
 
     def _climbed(self, index: int, at: float, deployment: Deployment, rs: ReplicaSet, pods: int) -> None:
         """I2 and I5 by the user's own annotations."""
         climb = self._climb
         if climb is None or climb.version != rs.version or climb.scaled or climb.passed:
+            return
+        if rs.version == self._revived:
             return
         steps = levels(deployment)
         if climb.step and pods <= steps[climb.step - 1]:
@@ -211,13 +240,25 @@ class Judge:
         return seen and (grant is None or grant.target == 0 or grant.replicas == deployment.replicas)
 
     def _total(self, index: int) -> None:
-        """I3: there are more pods in all, by spec."""
-        if self.state.deployment is None:
+        """I3: there are more pods in all, by spec.
+
+        Not of a Deployment that has never been complete: where the ReplicaSets of another one of its name are still
+        being removed, the native controller may make two with the same template (seen on 1.37.2)."""
+        if self.state.deployment is None or not self._complete:
             return
-        total, most = self.state.total, self.state.most
+        total, most = self.state.total, max(self.state.most, self._grown_clamp())
         self.extremes.total, self.extremes.most = max(self.extremes.total, total), most
         if total > most:
             self._broken("I3", f"{total} pods in all by spec, {most} are allowed", index)
+
+    def _grown_clamp(self) -> int:
+        """The most that an open window allows whose clamp is a percentage, where the user has written a number and the
+        replicas have grown since: a number would raise the share when they shrink, which is worse."""
+        now = self.state.deployment
+        if now is None or now.paused or now.grant is None or now.grant.phase != "Opening":
+            return 0
+        grown = now.replicas > now.grant.replicas and isinstance(now.surge, str)
+        return now.replicas + resolve(now.surge, now.replicas, up=True) if grown else 0
 
     def _pod(self, index: int, pod: Pod, known: Pod | None, event: Event) -> None:
         """I2 by pods, and the bookkeeping of pods that failed by the test's own hand."""
@@ -242,9 +283,11 @@ class Judge:
         deployment = self.state.deployment
         if deployment is None:
             return
+        if at >= self.excuses.until:
+            return
         floor, ready = self.state.fewest, self._serving(at)
         if ready >= floor:
-            self._armed = floor
+            self._armed, self._complete = floor, True
         if self._left_alone:
             self._armed = 0
             self._left_alone = not (self.state.total == deployment.replicas == ready)
@@ -265,7 +308,7 @@ class Judge:
         rather than one that was never Ready: that one is excused in its place.
         """
         count = 0
-        for rs in self.state.replicasets.values():
+        for rs in self.state.own:
             living = [pod for pod in self.state.pods.values() if pod.owner == rs.uid and pod.alive]
             serving = sum(pod.ready or self._excused(pod, rs) for pod in living)
             missing = max(0, rs.replicas - len(living))

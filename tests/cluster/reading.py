@@ -91,6 +91,8 @@ class Deployment:
     grant: Grant | None
     label: str
     clamps: str = ""
+    surge: Amount = 0
+    """maxSurge in force."""
 
     @classmethod
     def of(cls, obj: Object) -> "Deployment":
@@ -115,6 +117,7 @@ class Deployment:
             grant=_grant(notes.get(OURS + "record")),
             label=(meta.get("labels") or {}).get(OURS + "rollout", ""),
             clamps=f"surge {surge} unavailable {unavailable}{braked}",
+            surge=surge,
         )
 
 

@@ -6,6 +6,7 @@ again would leave a gap, and a history with a gap proves nothing: that is an err
 """
 
 import asyncio
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -45,6 +46,7 @@ class Recorder:
     """Pods that the test makes fail or deletes; told before it does so."""
     failing: set[str] = field(default_factory=set)
     free: set[str] = field(default_factory=set)
+    ended: float = math.inf
     objects: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     """The newest object by kind and name."""
     live: State = field(default_factory=State)
@@ -102,7 +104,7 @@ class Recorder:
 
     def judged(self) -> Judge:
         """Play the history as far as it is known."""
-        excuses = Excuses(frozenset(self.excused), frozenset(self.failing), frozenset(self.free))
+        excuses = Excuses(frozenset(self.excused), frozenset(self.failing), frozenset(self.free), self.ended)
         return Judge(excuses).play(sorted(self.events, key=lambda event: event.version))
 
     def report(self) -> "Report":

@@ -79,12 +79,12 @@ class Sight:
 
     def pods(self, version: str) -> int:
         """Pods of a version, by spec."""
-        return sum(rs.replicas for rs in self.state.replicasets.values() if rs.image == image(version))
+        return sum(rs.replicas for rs in self.state.own if rs.image == image(version))
 
     def names(self, version: str) -> list[str]:
         """Living pods of a version."""
         state = self.state
-        owners = {rs.uid for rs in state.replicasets.values() if rs.image == image(version)}
+        owners = {rs.uid for rs in state.own if rs.image == image(version)}
         return sorted(pod.name for pod in state.pods.values() if pod.owner in owners and pod.alive)
 
     def at_rest(self) -> bool:
@@ -106,7 +106,7 @@ class Sight:
 
     def sets(self) -> list[ReplicaSet]:
         """All ReplicaSets."""
-        return list(self.state.replicasets.values())
+        return list(self.state.own)
 
     def holding(self, step: int) -> bool:
         """The step has been reached and all its pods are Ready."""

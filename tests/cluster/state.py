@@ -81,9 +81,15 @@ class State:
         sizes = [*self.sizes[replicaset.uid], (replicaset.generation, replicaset.replicas)]
         self.sizes[replicaset.uid] = [s for s in sizes if s[0] >= replicaset.observed] or sizes[-1:]
 
+    @property
+    def own(self) -> list[ReplicaSet]:
+        """ReplicaSets of this Deployment, or that wait to be adopted, and not of one that had its name before and is
+        being cleared away."""
+        return [rs for rs in self.replicasets.values() if rs.owner in (self.known, "")]
+
     def of_version(self, version: str) -> list[ReplicaSet]:
         """Its ReplicaSets."""
-        return [rs for rs in self.replicasets.values() if rs.version == version]
+        return [rs for rs in self.own if rs.version == version]
 
     def declared_pods(self, version: str) -> int:
         """Pods of a version, by spec.replicas."""
@@ -102,7 +108,7 @@ class State:
     @property
     def total(self) -> int:
         """I3: pods in all, by spec.replicas."""
-        return sum(rs.replicas for rs in self.replicasets.values())
+        return sum(rs.replicas for rs in self.own)
 
     @property
     def most(self) -> int:
@@ -131,7 +137,7 @@ class State:
         return f"{sizes} of {d.replicas} | {d.image} {paused} {d.clamps} | {grant}{seen}"
 
     def _sizes(self) -> Iterable[str]:
-        for rs in sorted(self.replicasets.values(), key=lambda rs: (rs.image, rs.name)):
+        for rs in sorted(self.own, key=lambda rs: (rs.image, rs.name)):
             pods = [pod for pod in self.pods.values() if pod.owner == rs.uid and pod.alive]
             if rs.replicas or pods:
                 yield f"{rs.image} {rs.replicas}/{len(pods)}/{sum(p.ready for p in pods)}"

@@ -255,6 +255,57 @@ def test_a_scaling_event_keeps_the_share_to_one_pod() -> None:
     assert story.size(NEW, 10).judged() == ["I2: 10 pods of app:2 by spec, the record allows 9"]
 
 
+def through_zero(held: bool) -> Story:
+    """Ten replicas with one pod of the new version, then none, then ten again."""
+    story = Story().release(1, "Opening", 1).size(NEW, 1).write(replicas=0).size(OLD, 0).size(NEW, 0)
+    story.pods(OLD, 0)
+    if not held:
+        story._add(story.sets[NEW], "DELETED")
+    return story.write(replicas=10).size(NEW, 10)
+
+
+def test_the_way_through_zero_is_excused_only_while_the_new_replicaset_was_there() -> None:
+    """Then nothing could prevent it, until it is taken back; a controller in time deletes it first."""
+    found = "I2: 10 pods of app:2 by spec, the record allows 1"
+    assert through_zero(held=True).judged() == []
+    assert found in through_zero(held=False).judged()
+    again = through_zero(held=True).size(NEW, 0).size(OLD, 10).pods(OLD, 10).release(0, "Retreating")
+    assert "I2: 2 pods of app:2 by spec, the record allows 1" in again.release(1, "Opening", 1).size(NEW, 2).judged()
+
+
+@pytest.mark.parametrize(("replicas", "broken"), [(20, []), (10, ["I3: 12 pods in all by spec, 11 are allowed"])])
+def test_a_percentage_in_an_open_window_may_pass_a_number_only_when_replicas_grow(
+    replicas: int, broken: list[str]
+) -> None:
+    """20 % was two of ten; the user's own limit is the number 1 and speaks of any size."""
+    story = Story(limits=Limits(1, 0)).release(2, "Opening", 1).size(NEW, 1).write(replicas=replicas, surge="20%")
+    story.size(OLD, replicas).size(OLD, replicas + (3 if replicas > 10 else 1))
+    assert story.judged() == broken
+
+
+def test_a_retreat_from_the_end_may_grow_by_one_pod() -> None:
+    """All pods were approved there, and a pause fills up what has just fallen; more is a step forward."""
+    story = stepped(Story().release(), 1, 1).wait(2)
+    stepped(story, 5, 2).wait(2)
+    story.release(5, "Finishing", 2).size(OLD, 5).pods(OLD, 5).size(NEW, 8).pods(NEW, 8).size(OLD, 3).pods(OLD, 3)
+    story.release(5, "Retreating").size(NEW, 7).pods(NEW, 7).size(OLD, 4).pods(OLD, 4).size(NEW, 8).size(NEW, 9)
+    assert story.judged() == []
+    found = story.size(OLD, 3).size(NEW, 10).judged()
+    assert found == ["I2: 10 pods of app:2 by spec, the record allows 9"]
+
+
+def test_pods_of_a_deployment_that_had_the_name_before_are_not_this_ones() -> None:
+    """They are still being removed when the new one has all of its own."""
+    story = Story()
+    story._add(story.deployment, "DELETED")
+    story.deployment = replace(story.deployment, uid="other")
+    story._add(story.deployment)
+    story.sets[OLD] = ReplicaSet("own", "web-old", "other", OLD, "app:1", 1, 1, 0, 0, 0)
+    story.living[OLD] = []
+    assert story.size(OLD, 10).pods(OLD, 10).judged() == []
+    assert story.size(OLD, 14).judged() == ["I3: 14 pods in all by spec, 13 are allowed"]
+
+
 @pytest.mark.parametrize(("observed", "broken"), [(2, []), (3, ["I3: 13 pods in all by spec, 7 are allowed"])])
 def test_a_bound_that_falls_waits_for_the_native_controller(observed: int, broken: list[str]) -> None:
     """Until it has seen a smaller number of replicas it may still work for the larger one, not longer."""

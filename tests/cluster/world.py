@@ -16,7 +16,7 @@ from typing import Any
 
 import aiohttp
 
-from penstock.kube import Client, NotFound, objects
+from penstock.kube import Client, Conflict, NotFound, objects
 from tests.cluster import kubeconfig
 from tests.cluster.cluster import Cluster, Output
 from tests.cluster.meeting import Meeting
@@ -223,4 +223,5 @@ async def world(
             os.kill(here.sleeping, signal.SIGKILL)
         await here.recorder.stop()
         await proxy.stop()
-        await client.delete(objects.namespace(name))
+        with suppress(NotFound, Conflict):  # a test may have deleted it itself
+            await client.delete(objects.namespace(name))
