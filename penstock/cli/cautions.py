@@ -60,16 +60,6 @@ def _unknown_namespace(f: Forecast) -> str | None:
     )
 
 
-def _paused(f: Forecast) -> str | None:
-    if f.admission.reason != "PausedByUser":
-        return None
-    return "paused by its own manifest: no change runs, and none is gated, until the pause is lifted"
-
-
-def _no_replicas(f: Forecast) -> str | None:
-    return "0 replicas: nothing runs that could be stepped" if f.admission.reason == "NoReplicas" else None
-
-
 def _not_stepped(f: Forecast) -> str | None:
     if not f.gated or f.stages:
         return None
@@ -120,8 +110,6 @@ def _limits(f: Forecast) -> str | None:
 CAUTIONS: tuple[Question, ...] = (
     _not_opted_in,
     _unknown_namespace,
-    _paused,
-    _no_replicas,
     _not_stepped,
     _dropped,
     _approvals_dropped,

@@ -80,7 +80,10 @@ def gated(old: Object, new: Object, fields: Fields, now: float) -> Outcome | Non
     record = _record(old, new, fields)
     draft = stepping(record, replace(fields, paused=True))
     dropped = {key: None for key in (keys.PREVIOUS, keys.REQUEST, keys.DECLARED) if annotation(new, key)}
-    return Outcome("Gated", replace(draft, annotations={**draft.annotations, **dropped}))
+    midway = "its pods were not at rest; the version with the most available ones counts as the stable one"
+    changed = template_hash(old["spec"]["template"]) != record.declared
+    warnings = () if record.stable or not changed else (midway,)
+    return Outcome("Gated", replace(draft, annotations={**draft.annotations, **dropped}), warnings)
 
 
 def _passes(old: Object, new: Object, fields: Fields, now: float) -> Outcome | None:
@@ -91,11 +94,13 @@ def _passes(old: Object, new: Object, fields: Fields, now: float) -> Outcome | N
     if fields.problem():
         return Outcome("Invalid", Draft())  # the API server refuses these with its own message
     if fields.paused:
-        return Outcome("PausedByUser", Draft())
+        warning = "paused by its owner; when it is resumed, this change is rolled out in steps"
+        return Outcome("PausedByUser", Draft(), (warning,))
     if returns_fast(old, template_hash(new["spec"]["template"]), now):
         return Outcome("FastRollback", Draft(annotations={keys.PREVIOUS: None}))
     if replicas_of(new) == 0:
-        return Outcome("NoReplicas", Draft())
+        warning = "no pods are wanted (replicas: 0), so there is nothing to compare with; this change is not stepped"
+        return Outcome("NoReplicas", Draft(), (warning,))
     if value_at(old, ("status", "availableReplicas")):
         return None
     warning = "no pod of the running version is available to compare with; this change is not stepped"

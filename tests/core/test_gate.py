@@ -18,6 +18,11 @@ OLD = deployment()
 RECREATE = Fields(type="Recreate", surge=None, unavailable=None)
 
 
+PAUSED = "paused by its owner; when it is resumed, this change is rolled out in steps"
+EMPTY = "no pods are wanted (replicas: 0), so there is nothing to compare with; this change is not stepped"
+MIDWAY = "its pods were not at rest; the version with the most available ones counts as the stable one"
+
+
 def status(**changes: int | None) -> Object:
     """The stored object with another status; None leaves a count out, as the API server does with 0."""
     obj = deepcopy(OLD)
@@ -59,7 +64,7 @@ def test_in_the_middle_of_a_native_rollout_the_stable_version_is_left_open(old: 
     """The stored template need not be what most pods run; the controller sees the ReplicaSets."""
     assert not at_rest(old)
     outcome = gated(old, deployment("v2"), Fields(), NOW)
-    assert outcome == Outcome("Gated", stepping(begun(stable=""), Fields(paused=True)))
+    assert outcome == Outcome("Gated", stepping(begun(stable=""), Fields(paused=True)), (MIDWAY,))
 
 
 def test_one_available_pod_is_enough_to_be_at_rest() -> None:
@@ -78,8 +83,8 @@ NOTHING = "no pod of the running version is available to compare with; this chan
     ("old", "new", "fields", "outcome"),
     [
         (OLD, deployment("v2"), RECREATE, Outcome("NotRolling", Draft(), (RECREATE_WARNING,))),
-        (OLD, deployment("v2"), Fields(paused=True), Outcome("PausedByUser", Draft())),
-        (OLD, deployment("v2", replicas=0), Fields(), Outcome("NoReplicas", Draft())),
+        (OLD, deployment("v2"), Fields(paused=True), Outcome("PausedByUser", Draft(), (PAUSED,))),
+        (OLD, deployment("v2", replicas=0), Fields(), Outcome("NoReplicas", Draft(), (EMPTY,))),
         (status(availableReplicas=None), deployment("v2"), Fields(), Outcome("NothingAvailable", Draft(), (NOTHING,))),
         (OLD, deployment("v2"), Fields(surge=0, unavailable=0), Outcome("Invalid", Draft())),
         (OLD, deployment("v2"), Fields(surge="lots"), Outcome("Invalid", Draft())),
