@@ -68,7 +68,7 @@ async def ran(*command: str, stdin: str = "") -> Output:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 120)
+    out, err = await asyncio.wait_for(process.communicate(stdin.encode()), 300)
     return Output(process.returncode or 0, out.decode(), err.decode())
 
 

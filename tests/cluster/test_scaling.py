@@ -8,9 +8,10 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from penstock.kube import Conflict
 from tests.cluster.ends import restored
 from tests.cluster.stage import Scenario, Stage
-from tests.cluster.workload import Workload
+from tests.cluster.workload import NAME, Workload
 from tests.cluster.world import World
 
 pytestmark = pytest.mark.cluster
@@ -54,10 +55,18 @@ GOOD: dict[str, Moment] = {
 BAD: dict[str, Moment] = {"Retreating": in_phase("Retreating", 0), "Rejected": in_phase("Rejected", 0)}
 
 
-async def scale(here: World, *sizes: int) -> None:
+Resize = Callable[[World, int], Awaitable[None]]
+
+
+async def by_the_api(here: World, size: int) -> None:
+    """As an autoscaler does."""
+    await here.scale(size)
+
+
+async def scale(here: World, *sizes: int, resize: Resize = by_the_api) -> None:
     """To each size; from zero only after the controller has seen it, as long as that takes."""
     for size in sizes:
-        await here.scale(size)
+        await resize(here, size)
         await here.until_size(size)
         if size == 0:
             await here.until("empty", lambda: empty(here))
@@ -70,11 +79,19 @@ def empty(here: World) -> bool:
     return here.state.total == 0 and not here.state.pods and not held
 
 
-def scaled(moment: Moment, sizes: tuple[int, ...], *, good: bool = True, surge: int | str = "25%") -> Scenario:
+def scaled(
+    moment: Moment,
+    sizes: tuple[int, ...],
+    *,
+    good: bool = True,
+    surge: int | str = "25%",
+    resize: Resize = by_the_api,
+    step_time: str = SLOW,
+) -> Scenario:
     """A rollout from `sizes[0]` replicas, scaled to the others at `moment`."""
 
     async def scenario(here: World) -> None:
-        workload = Workload(sizes[0], surge, "25%" if surge != 1 else 0, STEPS, SLOW)
+        workload = Workload(sizes[0], surge, "25%" if surge != 1 else 0, STEPS, step_time)
         await here.start_controller()
         await here.create(workload.manifest())
         if good:
@@ -83,7 +100,7 @@ def scaled(moment: Moment, sizes: tuple[int, ...], *, good: bool = True, surge: 
             here.recorder.failing.add("app:2")
             await here.release(workload, "2", "crash-loop", after="300ms", back_off="300ms")
         await moment(here)
-        await scale(here, *sizes[1:])
+        await scale(here, *sizes[1:], resize=resize)
         if good:
             await here.until_promoted("2")
             await restored(here)
@@ -152,6 +169,129 @@ async def test_scaling_without_a_controller_keeps_the_share(stage: Stage) -> Non
             for name, moment in moments.items()
         },
         width=10,
+    )
+
+
+async def through_zero(here: World) -> None:
+    """To 0 and back as soon as no ReplicaSet has pods, without waiting for the controller: where it could not delete
+    the new one in time it is filled first, and that is taken back."""
+    workload = Workload(10, "25%", "25%", STEPS, SLOW)
+    await here.start_controller()
+    await here.create(workload.manifest())
+    await here.release(workload, "2")
+    await held(here)
+    await here.scale(0)
+    await here.until("empty", lambda: here.state.total == 0)
+    await here.scale(10)
+    await here.until_size(10)
+    await here.until("in its step again", lambda: here.holding(1) and here.pods("1") >= 8)
+    await here.until_promoted("2")
+    await restored(here)
+
+
+async def through_zero_alone(here: World) -> None:
+    """The same while no controller lives: all pods are new until one does, and it takes them back."""
+    workload = Workload(10, "25%", "25%", STEPS, SLOW)
+    await here.start_controller()
+    await here.create(workload.manifest())
+    await here.release(workload, "2")
+    await held(here)
+    here.kill_controller()
+    await here.scale(0)
+    await here.until("empty", lambda: here.state.total == 0)
+    await here.scale(10)
+    await here.until("filled", lambda: here.pods("2") == 10)
+    await here.start_controller()
+    await here.until("taken back", lambda: here.pods("2") == 0 and here.pods("1") == 10)
+    await here.until("in its step again", lambda: here.holding(1))
+    await here.until_promoted("2")
+    await restored(here)
+
+
+async def grown_alone(here: World) -> None:
+    """Three times as many in a window that nobody closes, by a user who writes numbers: the clamp is a percentage, so
+    the share stays at the price of pods beside; the next controller brings these back."""
+    workload = Workload(10, 2, 0, STEPS, SLOW)
+    await here.start_controller()
+    await here.create(workload.manifest())
+    await here.release(workload, "2")
+    await in_phase("Opening")(here)
+    here.kill_controller()
+    await here.scale(30)
+    await here.until_size(30)
+    await here.until("scaled", lambda: here.settled())
+    assert 2 <= here.pods("2") <= 7
+    await here.start_controller()
+    await here.until("within its limit", lambda: here.state.total <= 32)
+    await here.until_promoted("2")
+    await restored(here)
+
+
+@pytest.mark.full
+async def test_what_nobody_can_prevent_is_taken_back(stage: Stage) -> None:
+    """The exceptions that docs/guide/scaling-and-nodes.md names, and no others."""
+    await stage.play(
+        {
+            "through zero at once": through_zero,
+            "through zero, dead": through_zero_alone,
+            "grown in a window, dead, surge in numbers": grown_alone,
+        }
+    )
+
+
+def by_kubectl(moment: Moment, sizes: tuple[int, ...], *, good: bool = True) -> Scenario:
+    """`kubectl scale`, one after the other."""
+
+    async def resize(here: World, size: int) -> None:
+        output = await here.kubectl("scale", f"deployment/{NAME}", f"--replicas={size}")
+        assert output.code == 0, output.err
+
+    return scaled(moment, sizes, good=good, resize=resize)
+
+
+async def autoscaled(here: World, size: int) -> None:
+    """A HorizontalPodAutoscaler whose bounds leave one number only. It needs no metrics for that, and comes by every
+    15 s."""
+    bounds = {"minReplicas": size, "maxReplicas": size}
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": NAME}
+    path = f"/apis/autoscaling/v2/namespaces/{here.namespace}/horizontalpodautoscalers"
+    body = {
+        "apiVersion": "autoscaling/v2",
+        "kind": "HorizontalPodAutoscaler",
+        "metadata": {"name": NAME},
+        "spec": {"scaleTargetRef": target, **bounds},
+    }
+    try:
+        await here.client.post(path, body)
+    except Conflict:
+        await here.client.merge(f"{path}/{NAME}", {"spec": bounds})
+
+
+@pytest.mark.full
+async def test_kubectl_scale_keeps_the_share_in_every_phase(stage: Stage) -> None:
+    """Three times as many, a fifth, one, and none."""
+    await stage.play(
+        {
+            f"kubectl scale {' → '.join(map(str, sizes))} while {phase}": by_kubectl(moment, sizes, good=phase in GOOD)
+            for sizes in ((10, 30), (10, 2), (10, 1, 10), (10, 0, 10))
+            for phase, moment in (GOOD | BAD).items()
+        },
+        width=12,
+    )
+
+
+@pytest.mark.full
+async def test_an_autoscaler_keeps_the_share_in_every_phase(stage: Stage) -> None:
+    """A real one; nobody asked it to wait for a release."""
+    await stage.play(
+        {
+            f"autoscaled {' → '.join(map(str, sizes))} while {phase}": scaled(
+                moment, sizes, good=phase in GOOD, resize=autoscaled, step_time="25s..60s"
+            )
+            for sizes in ((10, 15, 6), (4, 12), (15, 3))
+            for phase, moment in (GOOD | BAD).items()
+        },
+        width=12,
     )
 
 
