@@ -1,12 +1,15 @@
 """The cluster that all tests of a session share, and its webhook, which they may stop and start again."""
 
 import asyncio
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sandbox import build
+from sandbox import build, processes
+from sandbox.directory import Directory
 
 ROOT = Path(__file__).parents[2]
 
@@ -52,6 +55,19 @@ class Cluster:
     async def restart(self, name: str) -> None:
         """Start it again; returns when it is ready."""
         await self._sandbox("restart", name)
+
+    async def freeze(self, name: str) -> None:
+        """SIGSTOP one process of the sandbox: it accepts connections, and answers none."""
+        os.kill(self._pid(name), signal.SIGSTOP)
+
+    async def thaw(self, name: str) -> None:
+        """SIGCONT."""
+        os.kill(self._pid(name), signal.SIGCONT)
+
+    def _pid(self, name: str) -> int:
+        pid = processes.running(Directory(self.directory), name)
+        assert pid, f"{name} does not run"
+        return pid
 
     async def _sandbox(self, *arguments: str) -> None:
         output = await ran(sys.executable, "-m", "sandbox", *arguments, "--directory", str(self.directory))

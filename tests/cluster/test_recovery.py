@@ -4,16 +4,24 @@ Webhook and controller are dead the whole time; the step lock, which lives in th
 """
 
 import asyncio
+import json
 import re
+import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonpatch
 import pytest
 import yaml
 
+from penstock.core.draft import stepping
+from penstock.core.fields import Fields
+from penstock.core.record import Record
+from penstock.core.rollout import Phase
 from sandbox import build
-from tests.cluster.cluster import ROOT, Output
+from tests.cluster.cluster import ROOT, Output, ran
 from tests.cluster.ends import fields, spelled, traces
 from tests.cluster.stage import Scenario, Stage
 from tests.cluster.test_release import dead_at, going_back, held, never_opened, rejected
@@ -191,6 +199,44 @@ async def test_the_guide_frees_every_deployment_with_kubectl_alone(stage: Stage)
         await stage.play(scenarios, lambda: cluster.stop("webhook"))
     finally:
         await cluster.restart("webhook")
+
+
+@pytest.mark.full
+async def test_a_backup_is_freed_where_penstock_has_never_been(tmp_path: Path) -> None:
+    """A cluster without any part of it: the object comes up paused and without pods, and the block is enough."""
+    directory = tmp_path / "bare"
+    common = (sys.executable, "-m", "sandbox")
+    up = await ran(*common, "up", "--pods", "simulated", "--without-penstock", "--directory", str(directory))
+    assert up.code == 0, up.err
+    config = inside(directory / "kubeconfig", "default", tmp_path / "inside")
+    try:
+        created = await bash(config, f"kubectl create -f - <<'END'\n{json.dumps(backup_of_a_hold())}\nEND\n")
+        assert created.code == 0, created.err
+        await asyncio.sleep(2)
+        status = (await bash(config, "kubectl get deployment web -o jsonpath='{.spec.paused} {.status.replicas}'")).out
+        assert status.split() == ["true"]
+        for name in ("release", "native", "rest"):
+            answer = await bash(config, named(name))
+            assert answer.code == 0, answer.err
+        found = json.loads((await bash(config, "kubectl get deployment web -o json")).out)
+    finally:
+        await ran(*common, "down", "--directory", str(directory))
+    wanted = LONG.manifest("2")["spec"]
+    assert {name: found["spec"][name] for name in wanted if name != "template"} == {
+        name: value for name, value in wanted.items() if name != "template"
+    }
+    assert "paused" not in found["spec"]
+    assert found["status"]["availableReplicas"] == 10
+    assert "penstock.dev/rollout" not in found["metadata"]["labels"]
+
+
+def backup_of_a_hold() -> dict[str, Any]:
+    """As it is stored at the first step."""
+    manifest = LONG.manifest("2")
+    own = Fields.of(manifest)
+    record = Record("elsewhere", "3f2a9c1e", "a", "a", own, stable="b", phase=Phase.HOLDING, step=1, target=2)
+    draft = stepping(record, replace(own, surge=2, paused=True))
+    return dict(jsonpatch.apply_patch(manifest, list(draft.operations(manifest))))
 
 
 def test_no_block_of_the_guide_is_left_out() -> None:
