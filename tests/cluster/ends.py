@@ -12,7 +12,13 @@ KEPT = "penstock.dev/previous"
 """The one annotation that outlives a rollout: which template may come back un-gated for a while."""
 
 PROMISED = frozenset(
-    {"penstock.dev/steps", "penstock.dev/step-time", "penstock.dev/approve", "penstock.dev/on-failure"}
+    {
+        "penstock.dev/steps",
+        "penstock.dev/step-time",
+        "penstock.dev/approve",
+        "penstock.dev/on-failure",
+        "penstock.dev/fast-rollback",
+    }
 )
 
 

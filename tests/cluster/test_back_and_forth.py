@@ -50,7 +50,6 @@ async def back_in_time(here: World) -> None:
     assert "paused" not in answer["spec"]
     await here.until_promoted("1")
     await restored(here)
-    here.recorder.free.clear()
     forth = await here.release(QUICK, "2")
     assert forth["spec"]["paused"] is True
     await here.until_promoted("2")
