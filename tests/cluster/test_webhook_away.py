@@ -181,10 +181,10 @@ async def backup(here: World) -> None:
 
 
 FEW: dict[str, Scenario] = {
-    "resume, paused: false, Argo CD's resume": stays(resume, unpause, argo_resume, alive=True),
-    "the same, no controller": stays(resume, argo_resume, alive=False),
+    "resume, Argo CD's resume, no controller": stays(resume, argo_resume, alive=False),
 }
 MORE: dict[str, Scenario] = {
+    "resume, paused: false, Argo CD's resume": stays(resume, unpause, argo_resume, alive=True),
     "newer version": newer,
     "opted out by label": opted_out(by_label),
     "undo, restart, labels": stays(undo_and_restart, nothing_but_labels, alive=True),
