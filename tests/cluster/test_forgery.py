@@ -66,8 +66,9 @@ class Forger:
         """The API server may find it too much; then nothing is forged."""
         obj = await self.here.client.get(self.path)
         forged = self.case.notes(objects.annotations(obj).get(keys.RECORD, ""))
-        self.text = objects.annotations(obj).get(keys.RECORD, "")
-        self.text = forged.get(keys.RECORD, self.text) or self.text  # of one taken away a ReplicaSet has a copy
+        before = objects.annotations(obj).get(keys.RECORD, "")
+        written = forged.get(keys.RECORD, before)
+        self.text = before if written is None else written  # of one taken away a ReplicaSet has a copy
         labels = {} if self.case.label == "as it is" else {keys.ROLLOUT: self.case.label}
         with suppress(Invalid):
             await self.past.merge(self.path, {"metadata": {"annotations": forged, "labels": labels}})

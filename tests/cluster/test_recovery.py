@@ -140,6 +140,25 @@ async def _clean(here: World) -> None:
     assert here.deployment["metadata"]["labels"] == here.born["metadata"]["labels"]
 
 
+async def unreadable(here: World) -> None:
+    """The record was cut off: the first way changes nothing, the other one frees it, and the manifest does the rest."""
+    await here.start_controller()
+    await here.create(LONG.manifest())
+    await held(here, LONG)
+    await here.meet()
+    await here.note("penstock.dev/record", '{"approved":[],"awai')
+    config = inside(here.cluster.kubeconfig, here.namespace, here.logs / f"{here.namespace}.inside")
+    before = spelled(here.deployment["spec"])
+    assert (await bash(config, named("release"))).code != 0
+    await here.catch_up()
+    assert spelled(here.deployment["spec"]) == before
+    here.recorder.free.add(image("2"))
+    await run(here, "unreadable")
+    await here.client.apply(here.path, LONG.manifest("2"), manager="flux", force=True)
+    await here.until("runs", lambda: here.at_rest() and here.pods("2") == 10)
+    assert spelled(fields(here.deployment)) == spelled(fields(here.born))
+
+
 async def from_backup(here: World) -> None:
     """Created again from what was stored during a hold, with nobody there to drop the record."""
     await here.start_controller()
@@ -192,6 +211,7 @@ async def test_the_guide_frees_every_deployment_with_kubectl_alone(stage: Stage)
         "taken back, held": taken_back(SHARES, held),
         "taken back, rejected": taken_back(LONG, rejected),
         "from a backup": from_backup,
+        "unreadable": unreadable,
         "looked at": looked_at,
     }
     cluster = stage.cluster
@@ -242,6 +262,6 @@ def backup_of_a_hold() -> dict[str, Any]:
 def test_no_block_of_the_guide_is_left_out() -> None:
     """A block that is added must get a name that a test runs, or be one that only shows."""
     assert [name for name, _ in blocks()] == [
-        "", "", "release", "native", "", "back", "rest", "controller", "gate", "remove",
+        "", "", "release", "unreadable", "native", "", "back", "rest", "controller", "gate", "remove",
     ]  # fmt: skip
     assert {name for name, _ in blocks()} >= ELSEWHERE

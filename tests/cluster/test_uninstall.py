@@ -268,6 +268,8 @@ async def test_a_hundred_half_done_deployments_are_restored_exactly(stage: Stage
     answer = await uninstall(stage.cluster, "--yes", "-o", "json")
     assert (answer.code, answer.err) == (0, "")
     assert json.loads(answer.out)["deployments"] == {f"{namespace}/{name}": "released" for name in named}
+    again = await uninstall(stage.cluster, "--yes")
+    assert (again.code, again.out, again.err) == (0, "nothing of Penstock is left in this cluster\n", "")
     ended = await _until(client, namespace, lambda d: _complete(d))
     for name in named:
         assert spelled(fields(ended[name])) == spelled(fields(born[name])), name
