@@ -77,7 +77,7 @@ async def _work(settings: Settings, configuration: Configuration, telemetry: Tel
                 ledger = Ledger(client, settings.namespace, settings.lease)
                 outbox = Outbox(configuration.notifications or Notifications(), ledger, telemetry.notifications)
                 async with sources(configuration) as found:
-                    await lead(client, settings, lease, telemetry, found, outbox)
+                    await lead(client.guarded(lease.vouch), settings, lease, telemetry, found, outbox)
 
             group.create_task(hold(client, settings.namespace, settings.lease, settings.identity, work))
             if not settings.without_certs:

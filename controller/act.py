@@ -2,18 +2,19 @@
 
 Every write tests the resourceVersion that was looked at, so a write on an old view fails by itself. The condition
 and the Event are told after the write, and a crash in between is mended at the next look: the condition is
-compared, the Event's name is made from what it says, so it cannot come twice.
+compared, the Event's name is made from what it says, so it cannot come twice. A condition that was on its way for long
+must not arrive after the end of its rollout, when nobody would take it away again: it too tests what it was said of.
 """
 
-import time
 from collections.abc import Iterable
 from contextlib import suppress
 from typing import Any
 
 from controller.observe import Sight
+from penstock import clock
 from penstock.core import conditions, keys, patch
 from penstock.core.decision import Align, Clean, Decision, Delete, Empty, Patch, Unmark, Unstall
-from penstock.core.guard import record_of
+from penstock.core.guard import annotation, record_of
 from penstock.core.patch import Path
 from penstock.core.reasons import ENDS, QUIET, WARNINGS
 from penstock.core.template import digest
@@ -24,74 +25,95 @@ Object = dict[str, Any]
 VERSION_PATH = ("metadata", "resourceVersion")
 
 
-async def write(client: Client, sight: Sight, decision: Decision) -> bool:
-    """Carry out the decision's write. False where there was nothing left to do."""
+TRIES = 5
+"""The native controller writes to the status too, several times in a window."""
+
+
+async def write(client: Client, sight: Sight, decision: Decision) -> Object | None:
+    """Carry out the decision's write. The Deployment after it, or None where there was nothing left to do."""
     meta = sight.deployment["metadata"]
     namespace, path = meta["namespace"], objects.deployment(meta["namespace"], meta["name"])
     match decision.write:
         case Patch(draft):
             return await _patch(client, path, sight.deployment, draft.operations(sight.deployment))
         case Empty(name):
-            return await _replicaset(client, namespace, sight.replicasets[name], [(("spec", "replicas"), 0)])
+            done = await _replicaset(client, namespace, sight.replicasets[name], [(("spec", "replicas"), 0)])
         case Clean(name):
             wanted = [(("metadata", "annotations", key), None) for key in keys.COPIED]
-            return await _replicaset(client, namespace, sight.replicasets[name], wanted)
+            done = await _replicaset(client, namespace, sight.replicasets[name], wanted)
         case Align(name, replicas):
             desired = [(("metadata", "annotations", keys.DESIRED), str(replicas))]
-            return await _replicaset(client, namespace, sight.replicasets[name], desired)
+            done = await _replicaset(client, namespace, sight.replicasets[name], desired)
         case Delete(name, uid):
-            await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
+            done = await _delete(client, objects.replicaset(namespace, name), uid, sight.replicasets[name])
         case Unmark():
-            await _conditions(client, sight.deployment, conditions.removal(_present(sight.deployment)))
+            return await _conditions(client, sight.deployment, conditions.removal(_present(sight.deployment)))
         case Unstall():
             stalled = [c for c in _present(sight.deployment) if c.get("type") == keys.STALLED]
-            await _conditions(client, sight.deployment, conditions.removal(stalled))
+            return await _conditions(client, sight.deployment, conditions.removal(stalled))
         case None:
-            return False
-    return True
+            return None
+    return sight.deployment if done else None
 
 
-async def _replicaset(client: Client, namespace: str, replicaset: Object, wanted: Iterable[tuple[Path, Any]]) -> bool:
+async def _replicaset(
+    client: Client, namespace: str, replicaset: Object, wanted: Iterable[tuple[Path, Any]]
+) -> Object | None:
     path = objects.replicaset(namespace, objects.name(replicaset))
     return await _patch(client, path, replicaset, patch.operations(replicaset, wanted))
 
 
-async def _patch(client: Client, path: str, obj: Object, operations: tuple[patch.Operation, ...]) -> bool:
+async def _patch(client: Client, path: str, obj: Object, operations: tuple[patch.Operation, ...]) -> Object | None:
     if not operations:
-        return False
+        return None
     guard = patch.test(VERSION_PATH, obj["metadata"]["resourceVersion"])
-    await client.patch(path, [guard, *operations], fieldManager=keys.MANAGER)
-    return True
+    return await client.patch(path, [guard, *operations], fieldManager=keys.MANAGER)
 
 
-async def _delete(client: Client, path: str, uid: str, replicaset: Object) -> None:
+async def _delete(client: Client, path: str, uid: str, replicaset: Object) -> Object:
     with suppress(NotFound):
         await client.delete(path, uid=uid, resource_version=objects.version(replicaset))
+    return replicaset
 
 
-async def tell(client: Client, sight: Sight, decision: Decision, instance: str, changed: bool) -> None:
-    """Show the decision to people: the condition where it differs, and an Event where it tells of a change."""
+async def tell(
+    client: Client, sight: Sight, decision: Decision, instance: str, *, now: Object | None, changed: bool
+) -> None:
+    """Show the decision to people: the condition where it differs, and an Event where it tells of a change. `now` is
+    the Deployment that the decision's write has left."""
     if decision.reason not in ENDS:
-        await _condition(client, sight.deployment, decision)
+        await _condition(client, now or sight.deployment, decision)
     if changed and decision.reason not in QUIET:
         await _event(client, sight.deployment, decision, instance)
 
 
 async def _condition(client: Client, deployment: Object, decision: Decision) -> None:
-    now = objects.rfc3339(int(time.time()))
-    await _conditions(client, deployment, conditions.changes(decision.reason, decision.text, _present(deployment), now))
+    """Of this rollout in this state; to the Deployment's status as a whole others write all the time."""
+    meta, record = deployment["metadata"], annotation(deployment, keys.RECORD)
+    for _ in range(TRIES):
+        now = objects.rfc3339(int(clock.now()))
+        changes = conditions.changes(decision.reason, decision.text, _present(deployment), now)
+        try:
+            await _conditions(client, deployment, changes)
+            return
+        except Conflict:
+            deployment = await client.get(objects.deployment(meta["namespace"], meta["name"]))
+            if deployment["metadata"]["uid"] != meta["uid"] or annotation(deployment, keys.RECORD) != record:
+                raise
+    raise Conflict(409, "Conflict", f"the status of {meta['name']} never rests")
 
 
 def _present(deployment: Object) -> list[Object]:
     return list((deployment.get("status") or {}).get("conditions") or [])
 
 
-async def _conditions(client: Client, deployment: Object, changes: list[Object]) -> None:
+async def _conditions(client: Client, deployment: Object, changes: list[Object]) -> Object | None:
     if not changes:
-        return
+        return None
     path = objects.status(objects.deployment(objects.namespace_of(deployment), objects.name(deployment)))
-    uid = {"uid": objects.uid(deployment)}  # another Deployment of that name refuses it
-    await client.strategic(path, {"metadata": uid, "status": {"conditions": changes}}, fieldManager=keys.MANAGER)
+    meta = {"uid": objects.uid(deployment), "resourceVersion": objects.version(deployment)}
+    body = {"metadata": meta, "status": {"conditions": changes}}
+    return await client.strategic(path, body, fieldManager=keys.MANAGER)
 
 
 async def _event(client: Client, deployment: Object, decision: Decision, instance: str) -> None:
@@ -101,7 +123,7 @@ async def _event(client: Client, deployment: Object, decision: Decision, instanc
         "apiVersion": "events.k8s.io/v1",
         "kind": "Event",
         "metadata": {"name": f"{meta['name'][:230]}.{identity}", "namespace": meta["namespace"]},
-        "eventTime": objects.rfc3339(time.time()),
+        "eventTime": objects.rfc3339(clock.now()),
         "reportingController": "penstock.dev/controller",
         "reportingInstance": instance[:128],
         "action": "Rollout",

@@ -34,6 +34,7 @@ from penstock.core.reasons import ENDS, Reason
 from penstock.core.record import Record
 from penstock.core.release import failed_version
 from penstock.kube import ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
+from penstock.kube.backoff import LONGEST_WISH
 from penstock.kube.metadata import metadata
 
 Object = dict[str, Any]
@@ -46,6 +47,12 @@ SETTLE = 0.3
 BUG_PAUSE = 30.0
 """Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
 
+PATIENT, LONGEST_PAUSE = 3, 5.0
+"""Conflicts in a row that are natural, since others write too; after these the pauses grow, up to so many seconds.
+Where all reads come from a cache that has stopped, each write is a conflict."""
+
+RELIST = 90.0
+"""Seconds after which active rollouts are listed: the event that told of one may have been lost."""
 
 NUMBERS, LIVELY, NUMBERS_HELD = 5.0, 900.0, 60.0
 """Seconds between two tellings of the checks' numbers, for so long after the last change, and from then on."""
@@ -65,7 +72,12 @@ async def lead(
             shard = Shard(client, settings, lease, telemetry, sources, outbox, group)
             for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
                 reflector = Reflector(
-                    client, path, {"labelSelector": keys.ROLLOUT}, shard.changed, listed=telemetry.listed
+                    client,
+                    path,
+                    {"labelSelector": keys.ROLLOUT},
+                    shard.changed,
+                    relist=RELIST,
+                    listed=telemetry.listed,
                 )
                 group.create_task(reflector.run())
                 await reflector.synced.wait()
@@ -152,7 +164,9 @@ class Rollout:
         self._logged: Said | None = None
         self._numbers: tuple[str, ...] = ()
         self._numbered = self._since = 0.0
-        self._failures = 0
+        self._failures = self._conflicts = 0
+        self._read = _time()
+        """When all of it was last read from the API server, or begun to be watched."""
         self._step = 0
         self._over = self._spoke = False
         self._ended = ""
@@ -164,7 +178,7 @@ class Rollout:
         if new is not None and new["metadata"]["uid"] != self.uid:
             self._over, self.again = True, new
         elif new is not None:
-            self._latest = new
+            self._latest = new if _newer(new, self._latest) else self._latest
             self._record = active(new) or self._record
             self.again = new if self._over else None
         self._woken()
@@ -190,7 +204,7 @@ class Rollout:
 
     async def _sleep(self, seconds: float) -> None:
         with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(seconds, RESYNC))
+            await asyncio.wait_for(self._wake.wait(), min(seconds, max(self._read + RESYNC - _time(), 0.1)))
 
     async def _measured_look(self) -> float:
         """One look, and how late it came to its end."""
@@ -210,13 +224,16 @@ class Rollout:
             return 0.0
         except Conflict:
             self.shard.telemetry.errors.labels("conflict").inc()
-            return random.uniform(0.02, 0.1)
+            self._conflicts += 1
+            growth = 2.0 ** max(0, min(self._conflicts, 20) - PATIENT)
+            await asyncio.sleep(min(0.1 * growth, LONGEST_PAUSE) * random.uniform(0.2, 1.0))
+            return 0.0
         except ApiError as error:
             self._failures += 1
             self.shard.telemetry.errors.labels(type(error).__name__).inc()
             log.warning("look failed", error=str(error), failures=self._failures)
             backoff = min(30.0, 0.5 * 2**self._failures) * random.uniform(0.8, 1.2)
-            await asyncio.sleep(error.retry_after or backoff)
+            await asyncio.sleep(max(backoff, min(error.retry_after or 0.0, LONGEST_WISH)))
             return 0.0
         except (LeaseLost, asyncio.CancelledError):
             raise
@@ -224,7 +241,7 @@ class Rollout:
             self.shard.telemetry.errors.labels("bug").inc()
             log.exception("look failed by an error of ours")
             return BUG_PAUSE
-        self._failures = 0
+        self._failures = self._conflicts = 0
         return wait
 
     async def _see(self) -> Sight:
@@ -234,8 +251,8 @@ class Rollout:
         epoch = self.shard.lease.transitions + 1
         sight = await self._see()
         decision = decide(sight.seen)
-        if decision.write is not None or self._left:
-            sight = await self._watcher.fresh(self.name, epoch)
+        if decision.write is not None or self._left or _time() - self._read >= RESYNC:
+            sight = await self._fresh(epoch)
             if sight.seen.deployment.uid != self.uid:  # another one of the same name
                 self._over = True
                 return 0.0
@@ -253,14 +270,22 @@ class Rollout:
         if keys.RECORD not in sight.seen.deployment.annotations:
             self._history.look(sight, decision, ended)
             await self._history.settled()  # the traces that are cleared away are all that tells of its end
-        written = await self._write(sight, decision)
+        written = await write(self.shard.client, sight, decision)
         if written:
             self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
-        await self._tell(sight, decision, numbers)
+        await self._tell(sight, decision, numbers, written)
         if self._spoke:
             self.shard.telemetry.traced(sight.seen, record_of(sight.deployment), decision)
         self._history.look(sight, decision, ended)
         return min(decision.wait, SETTLE) if written else decision.wait
+
+    async def _fresh(self, epoch: int) -> Sight:
+        """From the API server; what our watch did not tell of is known from now on all the same."""
+        sight = await self._watcher.fresh(self.name, epoch)
+        self._read = _time()
+        if sight.seen.deployment.uid == self.uid and _newer(sight.deployment, self._latest):
+            self._latest = sight.deployment
+        return sight
 
     def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:
         """The webhook ends rollouts by itself, on a revert or an opt-out; this is where people are told."""
@@ -274,19 +299,13 @@ class Rollout:
             return replace(decision, reason=Reason.FAILED_RELEASED, message=f"{RELEASED}; {failed}", shown=True)
         return replace(decision, reason=Reason.RELEASED, message=RELEASED, shown=True)
 
-    async def _write(self, sight: Sight, decision: Decision) -> bool:
-        if decision.write is None:
-            return False
-        if not self.shard.lease.fresh():
-            raise LeaseLost
-        return await write(self.shard.client, sight, decision)
-
-    async def _tell(self, sight: Sight, decision: Decision, numbers: bool) -> None:
+    async def _tell(self, sight: Sight, decision: Decision, numbers: bool, written: Object | None = None) -> None:
         said = (decision.reason, decision.message)
         changed = said != self._told
         ours = decision.reason is not Reason.FORMER_LEADER or self.shard.lease.fresh()
         if decision.shown and ours and (changed or numbers):
-            await tell(self.shard.client, sight, decision, self.shard.settings.identity, changed)
+            instance = self.shard.settings.identity
+            await tell(self.shard.client, sight, decision, instance, now=written, changed=changed)
             self._told = said
             if changed:
                 self._notify(sight, decision)
@@ -329,3 +348,11 @@ class Rollout:
         """Seconds between two tellings of numbers alone, which change at every look: a rollout that is held over a
         weekend would otherwise write its condition every few seconds."""
         return NUMBERS if now - self._since < LIVELY else NUMBERS_HELD
+
+
+def _time() -> float:
+    return asyncio.get_running_loop().time()
+
+
+def _newer(one: Object, other: Object) -> bool:
+    return int(objects.version(one)) > int(objects.version(other))

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from penstock import clock
 from penstock.core.judgement import NOT_YET, Judgement
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet, without_node
 from penstock.core.patch import value_at
@@ -94,12 +95,15 @@ class Watcher:
         return await self._sight(deployment, self._replicasets.items.values(), self._pods.items.values(), epoch)
 
     async def fresh(self, name: str, epoch: int) -> Sight:
-        """What the API server says now (quorum reads). Raises NotFound where the Deployment has gone."""
+        """What the API server says now (quorum reads), and from now on our watches too: an event may have been lost.
+        Raises NotFound where the Deployment has gone."""
         deployment, replicasets, pods = await asyncio.gather(
             self.client.get(objects.deployment(self.namespace, name)),
             self.client.get(objects.replicasets(self.namespace), labelSelector=self.selector),
             self.client.get(objects.pods(self.namespace), labelSelector=self.selector),
         )
+        self._replicasets.told(replicasets)
+        self._pods.told(pods)
         return await self._sight(deployment, replicasets["items"], pods["items"], epoch)
 
     async def _sight(self, deployment: Object, replicasets: Any, pods: Any, epoch: int) -> Sight:
@@ -107,7 +111,7 @@ class Watcher:
         own = [rs for rs in replicasets if _controlled_by(rs, uid)]
         namespace = await self._namespace()
         seen = Observation(
-            now=time.time(),
+            now=clock.now(),
             deployment=Deployment.of(deployment),
             replicasets=tuple(map(ReplicaSet.of, own)),
             pods=tuple(Pod.of(p, self.flaps[p["metadata"]["uid"]]) for p in pods),

@@ -9,6 +9,9 @@ from collections.abc import Callable
 FIRST = 0.5
 LONGEST = 30.0
 
+LONGEST_WISH = 120.0
+"""Seconds that a server's Retry-After may keep us away; one that errs by a factor must not silence us for a day."""
+
 
 class Backoff:
     """Pauses of 0.25–0.5, 0.5–1, 1–2, … up to 15–30 seconds, until all is well again."""

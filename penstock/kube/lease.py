@@ -11,8 +11,8 @@ no renewal for 15 s. Rules that the official Python elector breaks, each of them
   the lease is lost, `LeaseLost` comes out, and the process should end; the work was cancelled first.
 
 A lease is a courtesy, not a lock: a process that is stopped in the middle of a write finishes it when it wakes up. So
-before each write ask `fresh()`, and let each write fail by itself if another holder came: test what was read, and mark
-what is worked on with `transitions`, which grows with every change of hands.
+before each write ask `fresh()` (`Client.guarded` does), and let each write fail by itself if another holder came: test
+what was read, and mark what is worked on with `transitions`, which grows with every change of hands.
 """
 
 import asyncio

@@ -9,16 +9,20 @@ forgotten that version, list again and tell the differences. The traps, all met 
 - After a restore of etcd our version lies in the future. The server then accepts the watch and sends nothing, not even
   bookmarks (measured on 1.37). So a connection that lasted and gave nothing leads to a list, not to another watch.
 - Events may come twice. A stream only moves forward, so what is not newer than its position is a repetition.
+- Events may not come at all, and the next bookmark makes the loss final. So lists are taken from time to time, and from
+  whoever has made one for another reason (`told`); never one that is older than what the stream has said already.
 """
 
 import asyncio
 import logging
+import math
+import random
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from typing import Any, NoReturn
 
 from penstock.kube import objects
-from penstock.kube.backoff import Backoff
+from penstock.kube.backoff import LONGEST_WISH, Backoff
 from penstock.kube.errors import ApiError, Gone
 from penstock.kube.transport import IDLE, Client, Object
 
@@ -28,8 +32,6 @@ WATCH_SECONDS = 290
 """The server ends each watch after this time; below the 5 minutes after which many proxies cut a connection."""
 
 LIST_DEADLINE = 30.0
-LONGEST_WISH = 120.0
-"""Seconds that a server's Retry-After may keep us away; one that errs by a factor must not silence us for a day."""
 CALM = 10.0
 """A connection that lasted so many seconds ends the growth of the pauses."""
 
@@ -51,8 +53,10 @@ class Reflector:
         changed: Changed,
         *,
         backoff: Backoff | None = None,
+        relist: float = math.inf,
         listed: Callable[[str], None] = lambda _reason: None,
     ) -> None:
+        """`relist`: seconds after which it lists although nothing seems missing."""
         self.items: dict[str, Object] = {}
         self.synced = asyncio.Event()
         self._client = client
@@ -60,13 +64,34 @@ class Reflector:
         self._params = dict(params or {})
         self._changed = changed
         self._backoff = backoff or Backoff()
+        self._relist = relist
         self._position = ""
         self._heard = False
         self._listed, self._why = listed, "start"
-        """Whom to tell of each list that was answered, and why the next one is made: start, gone or silent."""
+        """Whom to tell of each list that was answered, and why the next one is made: start, gone, silent or again."""
 
-    async def run(self) -> NoReturn:
+    async def run(self) -> None:
         """Follow for ever; ends only by cancellation or by an error of `changed`."""
+        if self._relist == math.inf:
+            await self._stay()
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._stay())
+            group.create_task(self._look_again())
+
+    def told(self, listed: Object) -> None:
+        """Take a list of the same path and parameters, unless it is older than what is known."""
+        if _earlier(objects.version(listed), self._position):
+            return
+        common = {"apiVersion": listed.get("apiVersion"), "kind": str(listed.get("kind", "")).removesuffix("List")}
+        present = {objects.key(item): common | item for item in listed.get("items") or ()}
+        self._position = objects.version(listed)
+        for key in self.items.keys() - present.keys():
+            self._drop(key)
+        for key, item in present.items():
+            self._put(key, item)
+        self.synced.set()
+
+    async def _stay(self) -> NoReturn:
         now = asyncio.get_running_loop().time
         while True:
             begun, wish = now(), 0.0
@@ -88,7 +113,7 @@ class Reflector:
     async def _follow(self) -> None:
         self._heard = False
         if not self._position:
-            await self._list()
+            await self._list(self._why)
         events = self._client.watch(
             self._path,
             **self._params,
@@ -101,18 +126,19 @@ class Reflector:
                 self._heard = True
                 self._take(event)
 
-    async def _list(self) -> None:
+    async def _list(self, why: str) -> None:
         # Without a resourceVersion the answer is at least as new as anything written before; "0" may be any old state.
-        listed = await self._client.get(self._path, timeout=LIST_DEADLINE, **self._params)
-        common = {"apiVersion": listed.get("apiVersion"), "kind": str(listed.get("kind", "")).removesuffix("List")}
-        present = {objects.key(item): common | item for item in listed.get("items") or ()}
-        self._position = objects.version(listed)
-        for key in self.items.keys() - present.keys():
-            self._drop(key)
-        for key, item in present.items():
-            self._put(key, item)
-        self.synced.set()
-        self._listed(self._why)
+        self.told(await self._client.get(self._path, timeout=LIST_DEADLINE, **self._params))
+        self._listed(why)
+
+    async def _look_again(self) -> NoReturn:
+        await self.synced.wait()
+        while True:
+            await asyncio.sleep(self._relist * random.uniform(0.9, 1.0))  # or all candidates' lists come in step
+            try:
+                await self._list("again")
+            except ApiError as error:
+                log.info("%s", error)
 
     def _take(self, event: Object) -> None:
         item: Object = event.get("object") or {}

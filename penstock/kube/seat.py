@@ -48,6 +48,11 @@ class Lease:
         """Whether the last renewal is young enough to write; to be asked right before each write."""
         return self.age() < DEADLINE
 
+    def vouch(self) -> None:
+        """Raises LeaseLost unless it is fresh."""
+        if not self.fresh():
+            raise LeaseLost(f"not renewed for {self.age():.0f} s")
+
     def age(self) -> float:
         """Seconds since the last successful renewal was sent."""
         return self._clock() - self._renewed

@@ -51,6 +51,8 @@ class Client:
         self.namespace = namespace
         self.on_write: Callable[[str, str, int], None] | None = None
         """Told (verb, path, status) after each write; status 0 where no answer came."""
+        self.before_write: Callable[[], None] | None = None
+        """Called before each write is sent; what it raises comes out instead."""
 
     @classmethod
     @asynccontextmanager
@@ -77,6 +79,12 @@ class Client:
             yield cls(connection, namespace)
         finally:
             await connection.close()
+
+    def guarded(self, before_write: Callable[[], None]) -> "Client":
+        """The same connection for one who may write only as long as `before_write` does not raise."""
+        other = Client(self._connection, self.namespace)
+        other.on_write, other.before_write = self.on_write, before_write
+        return other
 
     async def get(self, path: str, *, accept: str = JSON, timeout: float = DEADLINE, **params: Any) -> Object:
         """One object, or a list."""
@@ -162,6 +170,8 @@ class Client:
         timeout: float,
     ) -> Object:
         """Ask, and tell `on_write` how it went, also when nothing came back or the caller was cancelled."""
+        if self.before_write is not None:
+            self.before_write()
         code = 0
         try:
             answer, code = await self._ask(verb, method, path, params, body, content=content, timeout=timeout)
