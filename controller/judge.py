@@ -20,6 +20,7 @@ from controller.sources.pods import answerable
 from controller.stored import restore
 from controller.telemetry import Telemetry
 from controller.trouble import OURS, troubled
+from penstock import clock
 from penstock.core import keys, promql
 from penstock.core.counters import Count
 from penstock.core.decide import situation
@@ -117,8 +118,8 @@ class Judge:
 
     def _show(self, s: Situation, trouble: str = "") -> None:
         if trouble:
-            self._watcher.judgement = troubled(self._watcher.judgement, s.bearings, trouble, time.time())
-        seen = replace(s.seen, now=time.time(), judgement=self._watcher.judgement)
+            self._watcher.judgement = troubled(self._watcher.judgement, s.bearings, trouble, clock.now())
+        seen = replace(s.seen, now=clock.now(), judgement=self._watcher.judgement)
         self.telemetry.judged(s.deployment.namespace, s.deployment.name, replace(s, seen=seen).verdicts)
         self._changed()
 
@@ -135,7 +136,7 @@ class Judge:
             self._settled = True
         except Forgotten as forgotten:  # nothing is counted on top of a past that is not there
             words = f"what was counted before is not known: {forgotten}"
-            answers = dict.fromkeys(compared, Reading(time.time(), trouble=words))
+            answers = dict.fromkeys(compared, Reading(clock.now(), trouble=words))
         before = await self._before(at, name, source, compared, answers, targets)
         numbers = await self._scalars(s, source)
         self._watcher.judgement, self._memories = look(
@@ -143,7 +144,7 @@ class Judge:
             self._memories,
             {**answers, **numbers},
             answerable(at, targets) if name == "pods" else at,
-            time=time.time(),
+            time=clock.now(),
             source=name,
             before=before,
         )
@@ -162,7 +163,7 @@ class Judge:
         if self._source and self._source in self.sources.options(s.plan.source, scrapeable=True):
             options = [self._source]
         if not options:
-            nobody = Reading(time.time(), trouble=f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})")
+            nobody = Reading(clock.now(), trouble=f"no Prometheus is configured ({keys.SOURCE}: {s.plan.source})")
             return "none", self.sources.pods, dict.fromkeys(compared, nobody)
         if not compared:
             return *options[0], {}
@@ -183,7 +184,7 @@ class Judge:
         asked = await self._bounded(source, compared, targets)
         readings = await source.read(list(asked.values()), targets)
         answers: dict[str, Answer] = dict(zip(asked, readings, strict=True))
-        now = time.time()
+        now = clock.now()
         few = {t.name: Counters({}, {}, now) for t in targets if not t.new}
         return answers | {name: Reading(now, few) for name in compared.keys() - asked.keys()}
 
@@ -239,7 +240,7 @@ class Judge:
                 found[check] = base_line(answer, [t.name for t in old])
             elif name == "prometheus" and key not in self._based and time.monotonic() >= self._again:
                 try:
-                    found[check] = await before(source, queries[check], old, at.began or time.time(), at)
+                    found[check] = await before(source, queries[check], old, at.began or clock.now(), at)
                     self._based.add(key)
                 except Forgotten as forgotten:
                     self._again = time.monotonic() + PAUSE

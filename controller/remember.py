@@ -6,7 +6,6 @@ cannot be read raises Forgotten, and is asked for again.
 
 import asyncio
 import contextlib
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -14,6 +13,7 @@ from itertools import zip_longest
 import structlog
 
 from controller.stored import store
+from penstock import clock
 from penstock.core import keys
 from penstock.core.counters import Count
 from penstock.core.judgement import HOUR, NOT_YET, Answer, Bearings, Judgement, Memories, counted_before, look
@@ -77,7 +77,7 @@ async def since_window(
             if patient or past.wholly:
                 raise past
             log.warning("a check begins anew", check=check, trouble=str(past))
-    known, now = NOT_YET, time.time()
+    known, now = NOT_YET, clock.now()
     memories: Memories = {}
     for number, readings in enumerate(zip_longest(*histories)):
         answers: dict[str, Answer] = {n: r for n, r in zip(learnt, readings, strict=True) if r is not None}

@@ -18,6 +18,7 @@ from typing import Self
 from yarl import URL
 
 from controller.sources.exposition import PATIENCE, Sample, samples
+from penstock import clock
 from penstock.core.histogram import Spread
 from penstock.core.judgement import Bearings
 from penstock.core.matchers import parsed, select
@@ -85,7 +86,7 @@ class Pods:
 
     async def read(self, checks: Sequence[Check], pods: Sequence[Target]) -> tuple[Reading, ...]:
         """Each pod is scraped once for all checks."""
-        now = time.time()
+        now = clock.now()
         pages = await self._pages({name for check in checks for name in _names(check)}, pods)
         return tuple([await asyncio.to_thread(_reading, check, pages, now) for check in checks])
 
@@ -95,7 +96,7 @@ class Pods:
 
     async def scalar(self, check: Limit, values: Mapping[str, str]) -> Scalar:
         """A query needs somebody to ask."""
-        return Scalar(time.time(), trouble="limits need a Prometheus; none is configured")
+        return Scalar(clock.now(), trouble="limits need a Prometheus; none is configured")
 
     async def spreads(self, check: Slow, pods: Sequence[Target]) -> tuple[Spread, ...]:
         """From the pods that can be read."""
@@ -115,7 +116,7 @@ class Pods:
 
     async def _page(self, pod: Target, names: set[str], own: asyncio.Semaphore) -> Page:
         async with own, self._places:
-            now = time.time()
+            now = clock.now()
             try:
                 answer = await web.ask(
                     self._client, _url(pod), seconds=SECONDS, cap=CAP, headers=HEADERS, tls=self._tls

@@ -16,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from penstock.clock import CLOCK
 from penstock.kube.errors import NotConfigured, Unavailable
 
 UNTRUSTED = "Untrusted"
@@ -85,8 +86,10 @@ class Connection:
 
         There is no deadline here: the caller has it. `idle` bounds the silence between two parts of the body.
         """
+        asked = time.time()
         with _translated(request):
             response = await self._send(method, path, query, headers, body, idle)
+        CLOCK.answered(response.headers.get("Date"), asked, time.time())
         try:
             yield Answer(response, request)
         finally:

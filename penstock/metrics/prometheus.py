@@ -1,13 +1,13 @@
 """A Prometheus (2.40 or newer, or a server compatible with it) as a source."""
 
 import math
-import time
 from asyncio import gather, to_thread
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
+from penstock import clock
 from penstock.core import promql
 from penstock.core.histogram import Spread
 from penstock.core.queries import Errors, Limit, Selector, Slow
@@ -55,7 +55,7 @@ class Prometheus:
 
     async def history(self, check: Check, pods: Sequence[Target], since: float, step: float) -> tuple[Reading, ...]:
         """From raw ranges, which keep what pods said that have gone since."""
-        now, lookback = time.time(), self._settings.lookback
+        now, lookback = clock.now(), self._settings.lookback
         try:
             asker = _Asker(self._api, self._settings, pods, now - since + lookback)
             found, up = await asker.check(check), await asker.scrapes(Selector("up"))
@@ -68,7 +68,7 @@ class Prometheus:
 
     async def scalar(self, check: Limit, values: Mapping[str, str]) -> Scalar:
         """One instant query."""
-        now = time.time()
+        now = clock.now()
         try:
             return Scalar(now, await self._api.number(promql.render(check, values)))
         except (Trouble, promql.Unsafe) as trouble:
@@ -89,7 +89,7 @@ class Prometheus:
 
     async def _read(self, check: Check, pods: Sequence[Target]) -> Reading:
         """Until when the server knows, not until now: its clock and ours may differ."""
-        began = time.time()
+        began = clock.now()
         asker = _Asker(self._api, self._settings, pods, self._settings.lookback)
         try:
             found = await asker.check(check)
