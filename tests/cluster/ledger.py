@@ -4,6 +4,7 @@ The controller's own metrics count what it believes to have sent; the promise is
 request for as long as it is open.
 """
 
+import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -30,6 +31,8 @@ class Entry:
     """0 until it is answered."""
     answer: Object = field(default_factory=dict)
     """What a write that was accepted left in the store; lease renewals are not kept."""
+    at: float = 0.0
+    """When it came, by `time.monotonic`."""
     over: bool = False
     request: web.Request | None = None
 
@@ -40,7 +43,7 @@ class Entry:
         verb = VERBS.get(request.method) or ("get" if named else "list")
         if request.query.get("watch") in ("1", "true", "True"):
             verb = "watch"
-        return cls(verb, resource, request.path, len(body), request=request)
+        return cls(verb, resource, request.path, len(body), at=time.monotonic(), request=request)
 
     @property
     def open(self) -> bool:

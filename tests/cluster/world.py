@@ -54,8 +54,7 @@ class World(Sight):
     async def start_controller(self, identity: str = "", *more: str) -> None:
         """A new process, through the proxy. The same identity each time, or it would wait for the lease to expire."""
         config = kubeconfig.through(self.proxy.access, self.proxy.url, self.logs / f"{self.namespace}.kubeconfig")
-        flags = ["--kubeconfig", str(config), "--namespaces", self.namespace, "--identity", identity or self.namespace]
-        flags += ["--without-certs", "--metrics-port", "0", *more]
+        flags = [*controller_flags(config, self.namespace, identity or self.namespace), *more]
         log = self.logs / f"{self.namespace}.log"
         self.pid = await self.nursery.bear(flags, log)
         self.proxy.reborn()
@@ -197,6 +196,12 @@ class World(Sight):
         """Wait until every other scenario of this table has come as far, and what is done then is done."""
         assert self.meeting
         await self.meeting.arrive()
+
+
+def controller_flags(config: Path, namespace: str, identity: str) -> list[str]:
+    """Of a controller for one namespace."""
+    flags = ["--kubeconfig", str(config), "--namespaces", namespace, "--identity", identity]
+    return [*flags, "--without-certs", "--metrics-port", "0"]
 
 
 def _ending(log: Path) -> str:
