@@ -34,7 +34,7 @@ from penstock.core.reasons import ENDS, Reason
 from penstock.core.record import Record
 from penstock.core.release import failed_version
 from penstock.kube import ApiError, Client, Conflict, Lease, LeaseLost, NotFound, Reflector, objects
-from penstock.kube.backoff import LONGEST_WISH
+from penstock.kube.backoff import LONGEST_WISH, Backoff
 from penstock.kube.metadata import metadata
 
 Object = dict[str, Any]
@@ -132,7 +132,18 @@ class Shard:
             self.start(key, rollout.again)
 
     async def find_unlabelled(self, path: str) -> None:
-        """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived."""
+        """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived. An API
+        server that refuses is waited for: a process that ended here would come back ever more slowly."""
+        backoff = Backoff()
+        while True:
+            try:
+                await self._find_unlabelled(path)
+                return
+            except ApiError as error:
+                log.warning("lost rollouts are looked for again", error=str(error))
+                await asyncio.sleep(max(backoff.pause(), min(error.retry_after or 0.0, LONGEST_WISH)))
+
+    async def _find_unlabelled(self, path: str) -> None:
         async for item in metadata(self.client, path):
             traces = annotation(item, keys.RECORD) or any(map(ours, entries(item)))
             if traces and objects.key(item) not in self._rollouts:

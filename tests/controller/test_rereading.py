@@ -73,6 +73,9 @@ class Shard:
         self.lease = Lease("me", lambda: 0.0)
         self.lease.taken(1, 0.0)
         self.sources = self.group = None
+        self._rollouts: Object = {}
+
+    _find_unlabelled = loop.Shard._find_unlabelled
 
 
 @contextmanager
@@ -142,3 +145,16 @@ async def test_a_wish_to_be_left_alone_for_a_day_is_not_granted(monkeypatch: pyt
         server.refusal = None
         await asyncio.sleep(121)
         assert len(server.reads()) >= 2
+
+
+async def test_an_api_server_that_refuses_at_the_start_is_waited_for() -> None:
+    """The controller would end, and its container be started again after ever longer pauses."""
+    answers = [refusal(500, "InternalError"), refusal(503, "ServiceUnavailable"), said({"items": []})]
+
+    async def respond(_: Asked) -> Said:
+        return answers.pop(0)
+
+    memory = Memory(respond)
+    await loop.Shard.find_unlabelled(Shard(memory.client()), objects.deployments())  # type: ignore[arg-type]
+    assert (len(memory.asked), answers) == (3, [])
+    assert memory.asked[-1].at < 2.0
