@@ -14,6 +14,7 @@ loopback or in-cluster address sent there fails in ways that are hard to see.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, aclosing, asynccontextmanager
+from copy import copy
 from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import urlsplit
 
@@ -53,6 +54,13 @@ class Client:
         """Told (verb, path, status) after each write; status 0 where no answer came."""
         self.before_write: Callable[[], None] | None = None
         """Called before each write is sent; what it raises comes out instead."""
+        self._more: dict[str, str] = {}
+
+    def acting_as(self, user: str) -> Self:
+        """The same connection for requests in another's name, of those who have the right `impersonate`."""
+        other = copy(self)
+        other._more = {"Impersonate-User": user}
+        return other
 
     @classmethod
     @asynccontextmanager
@@ -196,7 +204,7 @@ class Client:
         timeout: float,
     ) -> tuple[Object, int]:
         request = f"{verb} {path}"
-        headers = {"Accept": accept, "Content-Type": content}
+        headers = {"Accept": accept, "Content-Type": content, **self._more}
         async with (
             _deadline(timeout, request),
             self._connection.answer(method, path, params, headers, body, request=request) as answer,
