@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.completion import deployments
 from penstock.cli.errors import Refusal
 from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
@@ -31,7 +32,7 @@ CONFIGMAP = "/api/v1/namespaces/penstock-system/configmaps/penstock"
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=deployments)
 @click.option("--hours", type=click.FloatRange(0.1, 168), default=24, show_default=True, help="How far back.")
 @click.option("--prometheus", metavar="URL", help="Default: the one of the controller's configuration.")
 @formatted

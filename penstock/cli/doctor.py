@@ -5,7 +5,6 @@ part is asked in the way in which it is used, as far as the caller's rights go; 
 and is no fault.
 """
 
-import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
@@ -48,6 +47,8 @@ def doctor(output: str) -> None:
 
 async def examined(client: "Client", namespace: str) -> "list[Finding]":
     """All findings, in the order in which a person would mend them."""
+    import asyncio
+
     from penstock.cli.doctor_install import controllers, installation, rights
     from penstock.cli.doctor_scope import admit, metrics, plans, rollouts, scope
     from penstock.cli.doctor_webhook import certificates, webhook

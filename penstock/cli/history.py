@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.completion import deployments
 from penstock.cli.formats import formatted, rendered, structured
 from penstock.cli.options import common
 from penstock.cli.session import run
@@ -23,7 +24,7 @@ COLOURS = {"promoted": "green", "rejected": "red"}
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=deployments)
 @formatted
 @common
 def history(deployment: str, output: str) -> None:

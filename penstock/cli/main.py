@@ -27,6 +27,7 @@ COMMANDS = {
     "retry": ("penstock.cli.requests:retry", "Try a rejected version again."),
     "backtest": ("penstock.cli.backtest:backtest", "Run the checks on the past: false alarms, time of a release."),
     "doctor": ("penstock.cli.doctor:doctor", "Check that Penstock is set up right, end to end."),
+    "completion": ("penstock.cli.completion:completion", "Print the script that completes in your shell."),
     "replay": ("penstock.cli.replay:replay", "Make the decision of a recorded observation again."),
     "uninstall": ("penstock.cli.uninstall:uninstall", "Take Penstock out of the cluster."),
     "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),

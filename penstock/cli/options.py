@@ -41,12 +41,32 @@ def _kept(*names: str, **attributes: Any) -> Callable[[Command], Command]:
     return click.option(*names, expose_value=False, callback=_note, **attributes)
 
 
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> Any:
+    from click.shell_completion import CompletionItem
+
+    return [CompletionItem(incomplete, type="file")]
+
+
+def _contexts(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from penstock.cli.completion import contexts
+
+    return contexts(context, parameter, incomplete)
+
+
+def _namespaces(context: click.Context, parameter: click.Parameter, incomplete: str) -> list[str]:
+    from penstock.cli.completion import namespaces
+
+    return namespaces(context, parameter, incomplete)
+
+
 def common(command: Command) -> Command:
     """Adds the common options to a command or a group."""
     declared = (
-        _kept("--kubeconfig", metavar="PATH", help="Default: $KUBECONFIG, then ~/.kube/config."),
-        _kept("--context", metavar="NAME", help="Default: the kubeconfig's current context."),
-        _kept("-n", "--namespace", metavar="NAME", help="Default: the context's namespace."),
+        _kept("--kubeconfig", metavar="PATH", shell_complete=files, help="Default: $KUBECONFIG, then ~/.kube/config."),
+        _kept("--context", metavar="NAME", shell_complete=_contexts, help="Default: the kubeconfig's current context."),
+        _kept(
+            "-n", "--namespace", metavar="NAME", shell_complete=_namespaces, help="Default: the context's namespace."
+        ),
         _kept("--debug", is_flag=True, help="Show the traceback of an error."),
     )
     for option in reversed(declared):

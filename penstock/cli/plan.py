@@ -1,4 +1,4 @@
-"""`penstock plan`: what a change of each Deployment in some files would do, without any cluster.
+"""`penstock plan`: what a change of each Deployment would do; of those in some files without any cluster.
 
 For pull requests and for the curious. Errors are the sentences of admission and end the command with code 1, whatever
 else could be planned; what is no Deployment is passed over and said so.
@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.completion import deployments
 from penstock.cli.formats import formatted
-from penstock.cli.options import common, settings
+from penstock.cli.options import common, files, settings
 
 if TYPE_CHECKING:
     from penstock.cli.forecast import Forecast
@@ -29,22 +30,27 @@ class Planned:
 
 
 @click.command()
-@click.option("-f", "--filename", "files", multiple=True, required=True, metavar="FILE", help="- reads standard input.")
+@click.argument("names", nargs=-1, metavar="[DEPLOYMENT]...", shell_complete=deployments)
+@click.option(
+    "-f", "--filename", "paths", multiple=True, metavar="FILE", shell_complete=files, help="- reads standard input."
+)
 @formatted
 @common
-def plan(files: tuple[str, ...], output: str) -> None:
+def plan(names: tuple[str, ...], paths: tuple[str, ...], output: str) -> None:
     """Show what a change of a Deployment would do, before it is made.
 
-    Works on files alone. A Namespace in them tells whether it is opted in, and gives its annotations as defaults.
+    With -f it works on files alone: a Namespace in them tells whether it is opted in, and gives its annotations as
+    defaults. With DEPLOYMENT those in the cluster are meant, at their present size. Exit code 1 on errors, which are
+    those of admission. -o yaml prints the manifests as admission would make them.
     """
-    from penstock.cli.manifests import read
+    if bool(names) == bool(paths):
+        raise click.UsageError("name files by -f FILE, or Deployments of the cluster: one of the two")
+    if names:
+        from penstock.cli.live import documents_of
 
-    documents = [document for file in files for document in read(file)]
-    if not documents:
-        from penstock.cli.errors import Refusal
-
-        named = ", ".join("standard input" if file == "-" else file for file in files)
-        raise Refusal(f"{named}: empty, no object to plan")
+        documents = documents_of(names)
+    else:
+        documents = _read(paths)
     planned = planned_for(documents, settings().namespace or "default")
     PRINTERS[output](planned)
     for error in planned.errors:
@@ -53,6 +59,17 @@ def plan(files: tuple[str, ...], output: str) -> None:
         click.echo(f"Note: {note}", err=True)
     if planned.errors:
         raise SystemExit(1)
+
+
+def _read(paths: tuple[str, ...]) -> "list[Document]":
+    from penstock.cli.errors import Refusal
+    from penstock.cli.manifests import read
+
+    documents = [document for path in paths for document in read(path)]
+    if not documents:
+        named = ", ".join("standard input" if path == "-" else path for path in paths)
+        raise Refusal(f"{named}: empty, no object to plan")
+    return documents
 
 
 def planned_for(documents: "list[Document]", namespace: str) -> Planned:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.completion import active
 from penstock.cli.errors import Refusal
 from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=active)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @formatted
 @common

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.completion import active, steps
 from penstock.cli.errors import Refusal
 from penstock.cli.formats import answer, formatted
 from penstock.cli.options import common, confirmed
@@ -58,7 +59,7 @@ class Done:
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=active)
 @confirmed
 @formatted
 @common
@@ -71,7 +72,7 @@ def approve(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=active)
 @confirmed
 @formatted
 @common
@@ -84,7 +85,7 @@ def abort(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=active)
 @confirmed
 @formatted
 @common
@@ -97,8 +98,8 @@ def retry(deployment: str, yes: bool, no_wait: bool, output: str) -> None:
 
 
 @click.command("skip-to")
-@click.argument("deployment")
-@click.argument("step")
+@click.argument("deployment", shell_complete=active)
+@click.argument("step", shell_complete=steps)
 @confirmed
 @formatted
 @common

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from penstock.cli.completion import deployments
 from penstock.cli.formats import formatted, rendered, structured
 from penstock.cli.options import common
 from penstock.cli.session import run
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("deployment", required=False)
+@click.argument("deployment", required=False, shell_complete=deployments)
 @click.option("-A", "--all-namespaces", is_flag=True, help="Rollouts in all namespaces.")
 @click.option("-w", "--watch", is_flag=True, help="Follow until Ctrl-C.")
 @formatted

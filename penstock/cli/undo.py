@@ -7,13 +7,14 @@ the version out; this declares the former version again by itself, and so works 
 
 import click
 
+from penstock.cli.completion import active
 from penstock.cli.formats import formatted
 from penstock.cli.options import common
 from penstock.cli.release import finish
 
 
 @click.command()
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=active)
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @formatted
 @common

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from penstock.cli.completion import deployments
 from penstock.cli.errors import Refusal
 from penstock.cli.formats import formatted, rendered, structured
 from penstock.cli.options import common
@@ -73,7 +74,7 @@ def _seconds(_context: click.Context, _parameter: click.Parameter, text: str) ->
 
 
 @click.command(cls=Answering)
-@click.argument("deployment")
+@click.argument("deployment", shell_complete=deployments)
 @click.option(
     "--for", "wanted", type=click.Choice(["promoted", "rejected", "held"]), default="promoted", show_default=True
 )

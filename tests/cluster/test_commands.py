@@ -11,6 +11,7 @@ import sys
 from collections.abc import Awaitable, Callable
 
 import pytest
+import yaml
 
 from tests.cluster.cluster import ROOT, Output, ran
 from tests.cluster.stage import Stage
@@ -62,9 +63,15 @@ async def approved_to_the_end(here: World) -> None:
         shown = json.loads((await penstock("status", "web", "-o", "json")).out)
         assert (shown["step"], shown["reason"], shown["new"]["ready"]) == (step, "AwaitingApproval", (2, 5)[step - 1])
         assert shown["next"] == f"{following}, after penstock approve web -n {here.namespace}"
-        answer = await penstock("approve", "web", "--yes")
+        planned = json.loads((await penstock("plan", "deployment/web", "-o", "json")).out)["deployments"][0]
+        assert (planned["optedIn"], [each["pods"] for each in planned["steps"]]) == (True, [2, 5])
+        answer = await penstock("approve", "web", "--yes", *(("-o", "yaml") if step == 2 else ()))
         assert (answer.code, answer.err) == (0, "")
-        assert answer.out.startswith(f"{here.namespace}/web: approved; next: ")
+        if step == 2:
+            said = yaml.safe_load(answer.out)
+            assert (said["do"], said["step"], said["taken"], said["message"]) == ("approve", 2, True, "approved")
+        else:
+            assert answer.out.startswith(f"{here.namespace}/web: approved; next: ")
     await here.until_promoted("2")
     idle = await penstock("status", "web")
     assert idle.out.startswith(f"{here.namespace}/web: no active rollout\nscope   opted in\n")
