@@ -21,6 +21,7 @@ COMMANDS = {
     "history": ("penstock.cli.history:history", "Show how the last rollouts ended, and why."),
     "wait": ("penstock.cli.wait:wait", "Wait until a release has ended; its result is the exit code."),
     "approve": ("penstock.cli.requests:approve", "Let a rollout go on from the step it is held at."),
+    "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),
     "abort": ("penstock.cli.requests:abort", "Take a release back."),
     "undo": ("penstock.cli.undo:undo", "Declare the former version again, and end the rollout."),
     "release": ("penstock.cli.release:release", "Let a release go to all pods at once, not judged (break-glass)."),
@@ -30,7 +31,6 @@ COMMANDS = {
     "completion": ("penstock.cli.completion:completion", "Print the script that completes in your shell."),
     "replay": ("penstock.cli.replay:replay", "Make the decision of a recorded observation again."),
     "uninstall": ("penstock.cli.uninstall:uninstall", "Take Penstock out of the cluster."),
-    "skip-to": ("penstock.cli.requests:skip_to", "Go on at a later step, without those between."),
 }
 """Name → where the command is, and its line of help."""
 

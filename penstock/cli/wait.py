@@ -97,8 +97,8 @@ def wait(deployment: str, wanted: str, timeout: float, begin: float, output: str
     0  what was waited for happened; all pods run the declared version
     1  rejected: taken back, all pods run the former version
     2  held, or not ended in time
-    3  gone without a verdict: released, reverted, superseded by a newer version, deleted;
-       or it ended otherwise than was waited for
+    3  gone without a verdict: released, reverted, deleted, superseded by a newer
+       version; or it ended otherwise than was waited for
     4  not known: no such Deployment, no permission, a wrong option
 
     The reason stands on stderr. Meant is the version that is declared when the command begins; of one that no rollout

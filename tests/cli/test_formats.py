@@ -92,7 +92,7 @@ def test_the_history_is_a_row_for_each_rollout(capsys: pytest.CaptureFixture[str
     assert head.split() == ["ended", "result", "took", "reason"]
     assert rows[0].startswith("1970-01-01 00:02 UTC  rejected    31s   MoreErrors: step 1 of 3:")
     assert max(map(len, rows)) <= 80
-    assert [row for row in rows if " -  " in row][0].split()[3:5] == ["superseded", "-"]
+    assert next(row for row in rows if " -  " in row).split()[3:5] == ["superseded", "-"]
 
 
 @pytest.mark.parametrize("phase", [Phase.PENDING, Phase.OPENING, Phase.HOLDING])

@@ -105,7 +105,7 @@ async def held(here: World) -> None:
 
 
 async def looks(here: World) -> None:
-    """README: plan, status, approve, skip-to, abort, retry, undo."""
+    """README: plan, status, approve, skip-to, abort, retry, undo, history, doctor."""
     await held(here)
     manifest = here.logs / "deployment.yaml"
     manifest.write_text((ROOT / "sandbox" / "demo" / "shop.yaml").read_text())
@@ -122,6 +122,9 @@ async def looks(here: World) -> None:
     await here.until("again", lambda: here.holding(1))
     await ran(here, of_readme("undo"))
     await here.until("back", lambda: here.at_rest() and here.pods("1") == 10)
+    await here.silence(1)  # the last end is written after it was told
+    assert "rejected" in await ran(here, of_readme("history"))
+    assert "WRONG" not in await ran(here, of_readme("doctor"))
 
 
 async def waits(here: World) -> None:
@@ -153,5 +156,18 @@ def test_no_command_of_the_readme_is_left_out() -> None:
     """One that is added must be run here, too; backtest is run by tests/judging, with a Prometheus."""
     block = next(b.text for b in blocks(README) if "penstock plan -f" in b.text)
     words = [line.split()[1] for line in block.splitlines()]
-    assert words == ["plan", "status", "wait", "approve", "skip-to", "abort", "retry", "backtest", "undo", "release"]
+    assert words == [
+        "plan",
+        "status",
+        "wait",
+        "approve",
+        "skip-to",
+        "abort",
+        "retry",
+        "backtest",
+        "undo",
+        "release",
+        "history",
+        "doctor",
+    ]
     assert [b.text.split()[0] for b in runnable(README)] == ["penstock"]

@@ -12,6 +12,7 @@ from penstock.core.rollout import HELD, LABELS, TRANSITIONS, Event, Phase
 from penstock.core.units import print_duration as words
 from penstock.signals import series
 from penstock.signals.series import Series
+from tools.reference.commands import commands
 from tools.reference.words import ANNOTATIONS, OURS, PHASES, REASONS, RECORD
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "reference"
@@ -76,6 +77,8 @@ def annotations() -> str:
         table(("annotation", "values", "default", "example", "meaning"), rows),
         f"Written by Penstock: the label `{keys.ROLLOUT}` ({labels}), the condition `{keys.CONDITION}`, and",
         table(("annotation", "on", "meaning"), own),
+        f"The label `{keys.HISTORY}` is on the ConfigMaps `penstock-history-NAME`, in which `penstock history` finds "
+        "how the last rollouts of the Deployment NAME ended. Each belongs to its Deployment and goes with it.",
     )
 
 
@@ -152,4 +155,5 @@ PAGES: Mapping[str, Callable[[], str]] = {
     "metrics.md": metrics,
     "record.md": record,
     "states.md": states,
+    "cli.md": commands,
 }
