@@ -25,8 +25,8 @@ def commands() -> str:
         table(("command", "does"), rows),
         "Every command takes these, all but `-o` before or after its name:",
         table(("option", "meaning"), options),
-        "[The guide](../guide/commands.md) says what the formats are. Errors are one line and a hint; exit code 1, or 2 where "
-        "the call itself is wrong. `wait` has codes of its own.",
+        "[The guide](../guide/commands.md) says what the formats are. Errors are one line and a hint; exit code 1, or "
+        "2 where the call itself is wrong. `wait` has codes of its own.",
         *(_one(context, name) for name in COMMANDS),
     )
 
