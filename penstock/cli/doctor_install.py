@@ -33,6 +33,7 @@ RIGHTS: tuple[Right, ...] = (
     ),
     *((verb, "coordination.k8s.io", "leases", "", SYSTEM) for verb in ("get", "create", "patch")),
     *((verb, CORE, "secrets", "penstock-webhook-certs", SYSTEM) for verb in ("get", "list", "watch", "update")),
+    *((verb, CORE, "configmaps", "penstock-notified", SYSTEM) for verb in ("get", "patch")),
     ("list", "discovery.k8s.io", "endpointslices", "", SYSTEM),
 )
 """What the controller needs; a test compares it with deploy/."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.core import history
-from penstock.kube import Denied, NotFound, objects
+from penstock.kube import Client, Denied, NotFound, objects
 from tests.cluster.cluster import Output, ran
 from tests.cluster.ends import restored
 from tests.cluster.ledger import counted
@@ -206,9 +206,15 @@ async def test_the_controller_can_read_and_write_no_other_configmap(stage: Stage
     await stage.play({"stolen token": with_a_stolen_token})
 
 
-async def with_a_stolen_token(here: World) -> None:
-    from penstock.kube import Client
+async def _there(client: Client, path: str) -> bool:
+    try:
+        await client.get(path)
+    except NotFound:
+        return False
+    return True
 
+
+async def with_a_stolen_token(here: World) -> None:
     async def attempt(client: Client, work: Any) -> str:
         try:
             await work(client)
@@ -220,6 +226,9 @@ async def with_a_stolen_token(here: World) -> None:
     for name in ("secrets-of-others", "penstock-history-theirs"):
         await here.client.post(path, {"metadata": {"name": name}, "data": {"a": "b"}})
     owner = [{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web", "uid": "1"}]
+    own = objects.configmap("penstock-system", "penstock-notified")
+    if not await _there(here.client, own):
+        await here.client.post(objects.configmaps("penstock-system"), {"metadata": {"name": "penstock-notified"}})
     tries = [
         lambda client: client.get(objects.configmap(here.namespace, "secrets-of-others")),
         lambda client: client.get(path),
@@ -229,7 +238,8 @@ async def with_a_stolen_token(here: World) -> None:
         lambda client: client.post(path, {"metadata": {"name": "mine"}, "data": {}}),
         lambda client: client.post(path, {"metadata": {"name": "penstock-history-mine"}}),
         lambda client: client.post(path, {"metadata": {"name": "penstock-history-mine", "ownerReferences": owner}}),
+        lambda client: client.merge(own, {}),
     ]
     async with Client.connect(str(here.cluster.controller_kubeconfig)) as client:
         found = [await attempt(client, each) for each in tries]
-    assert found == ["denied"] * 7 + ["allowed"]
+    assert found == ["denied"] * 7 + ["allowed"] * 2

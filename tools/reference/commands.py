@@ -15,7 +15,7 @@ def commands() -> str:
     """The whole page."""
     from tools.reference.pages import page, table
 
-    context = click.Context(cli, info_name="penstock", max_content_width=WIDTH, terminal_width=WIDTH)
+    context = click.Context(cli, info_name="penstock", terminal_width=WIDTH, **cli.context_settings)
     rows = [(f"[`{name}`](#{name})", words) for name, (_, words) in COMMANDS.items()]
     options = [(f"`{'`, `'.join((*option.opts, *option.secondary_opts))}`", option.help) for option in _common()]
     options.append(("`-o`, `--output`", f"{', '.join(f'`{each}`' for each in FORMATS)}; default `text`"))
@@ -46,5 +46,5 @@ def _one(parent: click.Context, name: str) -> str:
     assert command is not None
     known = {option.name for option in _common()} | {"output"}
     command.params = [each for each in command.params if each.name not in known]
-    context = click.Context(command, info_name=name, parent=parent, max_content_width=WIDTH, terminal_width=WIDTH)
+    context = click.Context(command, info_name=name, parent=parent, terminal_width=WIDTH)
     return f"## {name}\n\n```text\n{command.get_help(context).rstrip()}\n```"
