@@ -20,6 +20,7 @@ RUN_BY = {
     "docs/guide/first-release.md": "tests/demo/test_first_release.py",
     "docs/guide/opting-in.md": "tests/cluster/test_guide.py",
     "docs/guide/recovery.md": "tests/cluster/test_recovery.py",
+    "docs/guide/signals.md": "tests/cluster/test_drills.py",
     "docs/guide/trying.md": "tests/demo/test_first_release.py",
 }
 """Which test runs the blocks of a page."""
