@@ -25,7 +25,7 @@ def test_every_state_that_asks_for_a_person_is_a_warning_or_says_whom_it_waits_f
     normal = {reason.value for reason in Reason if reason not in WARNINGS | QUIET}
     assert normal == {
         "Gated", "StepOpened", "AwaitingApproval", "Approved", "PausedByUser", "ScaledToZero", "Finishing", "Promoted",
-        "Retried", "Superseded", "Scaled", "Released", "Reverted", "NotTheRelease",
+        "Retried", "Superseded", "Scaled", "Released", "Reverted",
     }  # fmt: skip
     assert set() == ENDS & QUIET
 

@@ -101,9 +101,8 @@ async def rejected_and_reverted(here: World) -> None:
     assert (first[0], first[2]) == ("rejected", image("2"))
     assert first[1] in ("CrashLoop", "Crashed")
     assert (await penstock(here, "retry", NAME, "-y")).code == 0
-    await here.until("opened", lambda: here.pods("2") > 0)
-    await here.until_rejected()
     assert [result for result, _, _ in await told(here, 2)] == ["rejected", "rejected"]
+    await here.until_rejected()
     await here.release(LONG, "1")
     await here.until_promoted("1")
     await here.release(LONG, "3")
