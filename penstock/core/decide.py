@@ -15,7 +15,7 @@ from penstock.core.judging import preflight
 from penstock.core.observation import Observation
 from penstock.core.plan import Plan, plan
 from penstock.core.reasons import Reason
-from penstock.core.record import Record, RecordError, decode, superseded
+from penstock.core.record import Record, RecordError, decode, rollout_id, superseded
 from penstock.core.release import failed_version
 from penstock.core.requests import requested
 from penstock.core.rollout import HELD, Phase
@@ -180,6 +180,11 @@ def declared_changed(s: Situation) -> Decision | None:
         return None
     if d.template == record.stable:
         return workload.release(s, Reason.REVERTED, "the stable version was declared again; the rollout is over")
+    if record.id == rollout_id(record.uid, record.declared, d.generation - 1):  # made by the very write that stored it
+        known = replace(record, declared=d.template, loose=d.loose, sent=record.declared)
+        return quiet(
+            "another webhook has changed the template after ours; it is the same version", patch(s, known, d.fields)
+        )
     fields = d.fields.held(record.saved, d.replicas)
     if record.failed and record.phase in (Phase.RETREATING, Phase.REJECTED) and d.loose == record.loose:
         return quiet("the rejected version, restarted", patch(s, replace(record, declared=d.template), fields))
@@ -215,11 +220,15 @@ def misaligned(s: Situation) -> Decision | None:
 
 
 def repaused(s: Situation) -> Decision | None:
-    """Held, yet not paused: somebody got past the guard while the webhook was dead."""
+    """Held, yet not paused: somebody got past the guard while the webhook was dead, or takes each pause out again.
+    Against the latter the brake is all that helps: it stops the native controller at the user's own limits."""
     if s.record.phase not in HELD or s.paused:
         return None
+    fields = replace(s.deployment.fields, paused=True)
+    if s.others:
+        fields = replace(fields, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE)
     message = "somebody resumed a held rollout; it is paused again"
-    return Decision(Reason.REPAUSED, message, patch(s, s.record, replace(s.deployment.fields, paused=True)), POLL)
+    return Decision(Reason.REPAUSED, message, patch(s, s.record, fields), POLL)
 
 
 def in_phase(s: Situation) -> Decision:

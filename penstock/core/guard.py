@@ -68,7 +68,7 @@ def active(obj: Object | None) -> Record | None:
 def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outcome:
     """The answer to a write to a Deployment whose rollout runs. `resumed`: it came from `kubectl rollout resume`."""
     before, after = Fields.of(old), Fields.of(new)
-    was, now = template_hash(old["spec"]["template"]), template_hash(new["spec"]["template"])
+    was, now = template_hash(old["spec"]["template"]), _version(new, record)
     known = _kept_by_admission(record, old, new)
     if known is None:
         known = record
@@ -89,7 +89,7 @@ def guarded(old: Object, new: Object, record: Record, *, resumed: bool) -> Outco
         asked = replace(saved, paused=before.paused)  # the API server refuses these with its own message
         return Outcome("Invalid", stepping(known, asked, _text(old, record, known)))
     if now != was:
-        return _other_template(old, new, known, before)
+        return _other_template(old, new, now, known, before)
     if resumed and before.paused and not after.paused:
         return _resumed(old, record, known, before)
     draft = stepping(known, _in_force(known, before), _text(old, record, known))
@@ -160,9 +160,15 @@ def _text(old: Object, record: Record, known: Record) -> str | None:
     return annotation(old, keys.RECORD) if known == record else None
 
 
-def _other_template(old: Object, new: Object, known: Record, before: Fields) -> Outcome:
-    template = new["spec"]["template"]
-    now, loose = template_hash(template), loose_hash(template)
+def _version(new: Object, record: Record) -> str:
+    """The hash of the template that will be stored: what was sent for the declared version is made into it again by the
+    webhook that has done so before."""
+    now = template_hash(new["spec"]["template"])
+    return record.declared if now == record.sent else now
+
+
+def _other_template(old: Object, new: Object, now: str, known: Record, before: Fields) -> Outcome:
+    loose = loose_hash(new["spec"]["template"])
     force = _held(_in_force(known, before), known, old)
     if now == known.declared:  # the controller shows the stable template for some milliseconds while it retreats
         return Outcome("Declared", _declaring(known, force))

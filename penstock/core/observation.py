@@ -51,6 +51,7 @@ class Deployment:
     """The reason of our own condition, empty where there is none."""
     stalled: bool = False
     """Our condition for kstatus is there, which says that the release has failed."""
+    generation: int = 0
 
     @property
     def place(self) -> str:
@@ -82,6 +83,7 @@ class Deployment:
             status_available=status.get("availableReplicas") or 0,
             condition=conditions.get(keys.CONDITION, {}).get("reason", ""),
             stalled=keys.STALLED in conditions,
+            generation=meta.get("generation", 0),
         )
 
 

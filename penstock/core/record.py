@@ -57,6 +57,9 @@ class Record:
     note: str = ""
     """CamelCase reason that goes with `failed`; or Inconclusive, once a person was asked for want of a verdict."""
     owners: Owners = field(default_factory=dict)
+    sent: str = ""
+    """Template hash of the declared version as admission saw it, where another webhook changed it after ours (tags to
+    digests): applied again, it is that version."""
 
 
 def rollout_id(uid: str, declared: str, generation: int) -> str:
@@ -83,6 +86,7 @@ def superseded(record: Record, declared: str, loose: str, generation: int) -> Re
         awaiting=False,
         failed="",
         note="",
+        sent="",
     )
 
 
@@ -103,6 +107,8 @@ def encode(record: Record) -> str:
         value = getattr(record, f.name)
         values[f.name] = value.json() if isinstance(value, Fields) else value
     values["failed"] = record.failed[:MAX_REASON]
+    if not record.sent:  # rare, and versions that do not know it read every other record
+        del values["sent"]
     return json.dumps(values, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
@@ -153,6 +159,7 @@ def _typed(values: dict[str, Any]) -> Record:
     for n in values["approved"]:
         _demand("approved", n, (int,))
     values["approved"] = tuple(values["approved"])
+    _demand("sent", values.get("sent", ""), (str,))
     values["owners"] = {name: _owners(who) for name, who in values["owners"].items()}
     return Record(**values)
 

@@ -40,6 +40,9 @@ def review(request: Request, *, strict: bool = False) -> Review:
     if strict and _escaped(request):
         message = "this template change was not gated, the webhook did not answer; apply it again"
         return Review(False, message, reason="NotGated")
+    if strict and _unpaused(request):
+        message = "another webhook has taken out spec.paused, which holds this change at its first step"
+        return Review(False, message, reason="Unpaused")
     return ALLOWED
 
 
@@ -121,3 +124,12 @@ def _escaped(request: Request) -> bool:
     if request.kind != "Deployment" or label(request.object, keys.ROLLOUT):
         return False
     return admit(request, now=0.0).reason == "Gated"
+
+
+def _unpaused(request: Request) -> bool:
+    """Whether a rollout begins, or another version comes into one, without the pause that admission has given it."""
+    new, old = request.object, request.old
+    if request.kind != "Deployment" or new is None or old is None or not label(new, keys.ROLLOUT):
+        return False
+    another = template_hash(new["spec"]["template"]) != template_hash(old["spec"]["template"])
+    return (another or not label(old, keys.ROLLOUT)) and value_at(new, ("spec", "paused")) is not True

@@ -60,6 +60,8 @@ class Proxy:
     """Writes of the present process that changed something."""
     ledger: Ledger = field(default_factory=Ledger)
     weather: Weather = field(default_factory=Weather)
+    noticed: Callable[[Entry], None] | None = None
+    """Told of each write that was stored, before anything else passes."""
     url: str = ""
     _runner: web.AppRunner | None = None
 
@@ -129,6 +131,8 @@ class Proxy:
             response = await self._relayed(request, answer, entry, torn=bool(fault) and fault.kind is Kind.TORN)
         if due and due.cut is Cut.AFTER:
             due.spring()
+        if self.noticed and entry.stored:
+            self.noticed(entry)
         return response
 
     async def _survived(self, fault: Fault, entry: Entry, answer: aiohttp.ClientResponse) -> bool:

@@ -43,7 +43,7 @@ from penstock.core.holding import (
 )
 from penstock.core.observation import Observation
 from penstock.core.reasons import Reason
-from penstock.core.record import Record, decode, superseded
+from penstock.core.record import Record, decode, rollout_id, superseded
 from penstock.core.requests import requested
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
@@ -56,6 +56,9 @@ Row = tuple[Callable[[Situation], Decision | None], Observation, Reason, str, Wr
 
 HELD = record()
 PAUSED = Fields(paused=True)
+OUT = record(Phase.REJECTED, failed="x")
+SENT = record(Phase.PENDING, id=rollout_id(record().uid, record().declared, 7))
+"""Made by the write that made generation 8."""
 BRAKED = Fields(min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE, paused=True)
 LONG_DOWN: dict[str, Any] = {"ready": False, "created": NOW - 700, "ready_since": NOW - 700}
 STEP = "step 1 of 3: 1 of 10 pods run the new version"
@@ -215,7 +218,21 @@ BY_RULE: list[Row] = [
         observation(HELD, fields=Fields()),
         Reason.REPAUSED,
         "somebody resumed a held rollout; it is paused again",
-        wrote(HELD, PAUSED),
+        wrote(HELD, replace(PAUSED, min_ready=keys.BRAKE_READY, deadline=keys.BRAKE_DEADLINE)),
+    ),
+    (
+        repaused,
+        observation(OUT, 0, fields=Fields()),
+        Reason.REPAUSED,
+        "somebody resumed a held rollout; it is paused again",
+        wrote(OUT, PAUSED),
+    ),
+    (
+        declared_changed,
+        observation(SENT, 0, generation=8, version="v3", fields=PAUSED),
+        Reason.WINDOW,
+        "another webhook has changed the template after ours; it is the same version",
+        wrote(replace(SENT, declared=V3, loose=loose_hash(template("v3")), sent=SENT.declared), PAUSED),
     ),
     (
         in_phase,

@@ -269,6 +269,23 @@ def test_the_declared_template_in_a_window_on_the_stable_one_is_paused() -> None
     assert outcome.draft.annotations == {keys.RECORD: encode(known), keys.DECLARED: None}
 
 
+SENT = loose_hash(template("v9"))
+"""v9 is what people send; another webhook stores it as v2."""
+
+
+@pytest.mark.parametrize(
+    ("known", "fields"),
+    [(HELD, IN_FORCE), (OPEN, BRAKED), (REJECTED, None), (record(Phase.FINISHING), None)],
+)
+def test_what_another_webhook_makes_the_declared_version_of_is_that_version(known: Any, fields: Fields | None) -> None:
+    """Tags to digests, after ours: a manifest that is applied again must not begin the rollout anew."""
+    known = replace(known, sent=SENT)
+    old = rolling(known, fields=fields)
+    outcome = guarded(old, changed(old, "v9"), known, resumed=False)
+    assert (outcome.reason, outcome.draft.operations(changed(old, "v9"))) == ("Guarded", ())
+    assert guarded(old, changed(old, "v3"), known, resumed=False).reason == "Superseded"
+
+
 def test_a_rejected_version_stays_rejected_when_it_is_restarted() -> None:
     """`kubectl rollout restart` is no new version; the reason is said again."""
     old = rolling(REJECTED)

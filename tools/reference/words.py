@@ -115,4 +115,5 @@ RECORD: Mapping[str, str] = {
     "failed": "why the release failed",
     "note": "the reason that goes with `failed`; or `Inconclusive` once a person was asked",
     "owners": "who owned the fields in force, to give them back",
+    "sent": "the declared version as admission saw it, where another webhook has changed it since; else left out",
 }
