@@ -207,8 +207,10 @@ async def released_into_recreate(here: World) -> None:
 
 @pytest.mark.full
 async def test_values_that_are_invalid_together_are_refused_in_every_phase(stage: Stage) -> None:
-    """By the API server, at once: hidden behind ours they would be accepted and break the end of the rollout."""
-    await stage.play({phase: refused_in(phase) for phase in PHASES} | {"in pieces": in_pieces}, width=10)
+    """By the API server, at once: hidden behind ours they would be accepted and break the end of the rollout. In the
+    first window of these workloads "0%" is in force: a patch that says so changes nothing and cannot be heard."""
+    phases = [phase for phase in PHASES if phase != "Opening"]
+    await stage.play({phase: refused_in(phase) for phase in phases} | {"in pieces": in_pieces}, width=9)
 
 
 @pytest.mark.full
