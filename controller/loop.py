@@ -24,6 +24,7 @@ from controller.recording import Recording
 from controller.settings import Settings
 from controller.sources.choice import Sources
 from controller.telemetry import Telemetry
+from controller.web.board import Board
 from penstock.core import keys
 from penstock.core.decide import decide
 from penstock.core.decision import RESYNC, Decision
@@ -62,14 +63,20 @@ RELEASED = "opted out; every field is as its owner had it"
 
 
 async def lead(
-    client: Client, settings: Settings, lease: Lease, telemetry: Telemetry, sources: Sources, outbox: Outbox
+    client: Client,
+    settings: Settings,
+    lease: Lease,
+    telemetry: Telemetry,
+    sources: Sources,
+    board: Board,
+    outbox: Outbox,
 ) -> None:
     """Step every active rollout of the shard while the lease is held."""
     telemetry.leads(lease)
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(outbox.run())
-            shard = Shard(client, settings, lease, telemetry, sources, outbox, group)
+            shard = Shard(client, settings, lease, telemetry, sources, board, outbox, group)
             for path in [objects.deployments(n) for n in settings.namespaces] or [objects.deployments()]:
                 reflector = Reflector(
                     client,
@@ -98,10 +105,11 @@ class Shard:
         lease: Lease,
         telemetry: Telemetry,
         sources: Sources,
+        board: Board,
         outbox: Outbox,
         group: asyncio.TaskGroup,
     ) -> None:
-        self.sources, self.outbox = sources, outbox
+        self.sources, self.board, self.outbox = sources, board, outbox
         self.client, self.settings, self.lease, self.telemetry = client, settings, lease, telemetry
         self.recording = Recording(Path(settings.record)) if settings.record else None
         self.group = group
@@ -128,6 +136,7 @@ class Shard:
             del self._rollouts[key]
         self.telemetry.active.set(len(self._rollouts))
         self.telemetry.forget(rollout.namespace, rollout.name)
+        self.board.forget(key)
         if rollout.again is not None:  # a new rollout began while the last one was cleared away
             self.start(key, rollout.again)
 
@@ -340,6 +349,7 @@ class Rollout:
             self._step = decision.step
             self._watcher.flaps.clear()
         self.shard.telemetry.decided(self.namespace, self.name, seen, self._record, decision)
+        self.shard.board.looked(seen, decision)
         said, now = (decision.reason, decision.message), time.monotonic()
         changed = said != self._logged
         self._since = now if changed else self._since

@@ -28,6 +28,21 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     record: str = ""
     """Directory in which decisions are kept with what they were made from, for `penstock replay`; empty: none."""
 
+    page_port: int = 0
+    """The web page, see docs/guide/page.md; 0: none."""
+    page_address: str = "127.0.0.1"
+    """Where it listens. On another address than loopback the page asks who looks, by one of the next."""
+    page_token_file: str = ""
+    """File with the token that opens the page, from a Secret."""
+    page_user_header: str = ""
+    """Header in which an authenticating proxy names the user."""
+    page_proxies: str = ""
+    """Addresses of these proxies, like 10.0.0.0/8, comma separated: from others the header counts nothing."""
+    page_hosts: str = ""
+    """Host names, comma separated, that the page answers to besides localhost."""
+    page_prefix: str = ""
+    """Path under which a proxy shows the page, where it does not say so by X-Forwarded-Prefix."""
+
     @property
     def lease(self) -> str:
         """One leader per shard: a controller limited to namespaces has a lease of its own."""
