@@ -54,6 +54,8 @@ def up(
     sandbox = Sandbox(directory)
     sandbox.up(spec)
     print(f"{spec.words} in {sandbox.directory}", file=sys.stderr)
+    if sandbox.page:
+        print(f"web page: {sandbox.page}", file=sys.stderr)
     if sandbox.prometheus:
         print(f"Prometheus: {sandbox.prometheus}", file=sys.stderr)
     print(f"export KUBECONFIG={sandbox.kubeconfig}")

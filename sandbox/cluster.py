@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
-from sandbox import build, identities, processes, prometheus
+from sandbox import build, identities, penstock, processes, prometheus
 from sandbox.component import Component, Failed
 from sandbox.deployed import Deployed
 from sandbox.directory import Directory
@@ -44,6 +44,12 @@ class Sandbox:
         """Where its Prometheus is found from here; empty where there is none."""
         state = load(self.files)
         return f"http://127.0.0.1:{state.ports.prometheus}" if state and state.spec.prometheus else ""
+
+    @property
+    def page(self) -> str:
+        """How Penstock's web page is opened; empty where there is none."""
+        state = load(self.files)
+        return penstock.page(self.files, state) if state and state.spec.penstock else ""
 
     def up(self, spec: Spec | None = None) -> None:
         """Bring the cluster up, or up again what of it has died; interrupted, it leaves nothing behind."""

@@ -31,7 +31,7 @@ def components(directory: Directory, state: State, api: Api) -> Iterator[Compone
     ports = state.ports
     webhook = {"port": ports.webhook, "bind-address": "127.0.0.1", "drain-seconds": 0}
     # One at a time by its pid, so the next one may take the dead one's lease at once instead of after 15 s.
-    controller = {"identity": "sandbox"}
+    controller = {"identity": "sandbox", "page-port": ports.page}
     configured = state.spec.prometheus
     for name, metrics in zip(NAMES, (ports.controller_metrics, ports.webhook_metrics), strict=True):
         flags = {
@@ -44,6 +44,14 @@ def components(directory: Directory, state: State, api: Api) -> Iterator[Compone
         command = [sys.executable, "-m", name, *(f"--{flag}={value}" for flag, value in flags.items())]
         ready = _readiness(name, api, ports.controller_metrics)
         yield Component(name, command, ready, variables={"PYTHONPATH": str(ROOT), "PYTHONUNBUFFERED": "1"})
+
+
+def page(directory: Directory, state: State) -> str:
+    """How the web page is opened: its address, or what to do for one."""
+    if state.spec.real_nodes:
+        kubectl = f"{state.binaries}/kubectl --kubeconfig {directory.kubeconfig}"
+        return f"{kubectl} port-forward -n {NAMESPACE} deployment/controller 8080, then http://127.0.0.1:8080/"
+    return f"http://127.0.0.1:{state.ports.page}/"
 
 
 def _readiness(name: str, api: Api, port: int = 0) -> Callable[[], bool]:

@@ -26,6 +26,7 @@ class Ports:
     webhook_metrics: int
     controller_metrics: int
     prometheus: int
+    page: int
 
 
 def choose() -> Ports:

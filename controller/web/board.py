@@ -52,6 +52,8 @@ class Entry:
     said: deque[Said] = field(default_factory=lambda: deque(maxlen=SAID))
     tracks: dict[str, Track] = field(default_factory=dict)
     judged: float = 0.0
+    reached: int = 0
+    """The last step that was opened."""
     version: int = 0
     """Of the board, when something of it changed last."""
     concluded: tuple[str, float, str] = ("", 0.0, "")
@@ -108,6 +110,8 @@ class Board:
         elif record is not None:
             entry.record = record
         entry.seen = seen if record is not None else entry.seen  # without a record nothing is known of the versions
+        if entry.record.step or entry.record.phase is Phase.PENDING:
+            entry.reached = entry.record.step
         self._say(entry, seen, decision)
         self._judge(entry)
         self._conclude(entry, decision)
@@ -218,7 +222,7 @@ class Board:
         if entry.row is None or entry.row_made < entry.version:
             self._make(entry)
         assert entry.row is not None
-        return view.whole(entry.situation, entry.row, entry.said, entry.tracks, entry.since)
+        return view.whole(entry.situation, entry.row, entry.said, entry.tracks, entry.since, entry.reached)
 
     def version_of(self, key: str) -> int:
         """The board's version at the last change of one rollout; -1 where there is none."""

@@ -29,7 +29,7 @@ class Track:
     verdict: Verdict
     """The last one while it was asked: of a release that was taken back, the one that decided it."""
     bound: Limit | None = None
-    _values: array[float] = field(default_factory=lambda: array("d"))
+    _values: "array[float]" = field(default_factory=lambda: array("d"))
     _stride: float = 0.0
     """Seconds between two points that are kept."""
 

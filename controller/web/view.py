@@ -33,6 +33,9 @@ ASKED = frozenset(
 )
 """Reasons that stand until a person does something."""
 
+HIGHEST = 1e6
+"""Of a factor; evidence knows no end, and nobody needs to know by how much it is certain."""
+
 BACK = frozenset({Phase.RETREATING, Phase.REJECTED})
 
 
@@ -93,7 +96,7 @@ class Step:
     pods: int
     written: str
     state: str
-    """done, now or ahead."""
+    """done, now, failed or ahead."""
     approval: str
     """needed, given, or empty."""
 
@@ -118,8 +121,12 @@ class Chart:
     state: str
     sentence: str
     comparative: bool
+    evidence: float
+    """The factor against the release; of a limit, breaches in a row."""
     needed: float
     """The factor at which the release is taken back; of a limit, how many breaches in a row."""
+    proof: float
+    """The factor for the next step."""
     proof_needed: float
     """The factor at which the next step is safe."""
     new: Count
@@ -215,14 +222,16 @@ def row(s: Situation, said: Said, tracks: Mapping[str, Track], allowed: int) -> 
     )
 
 
-def whole(s: Situation, row: Row, said: Iterable[Said], tracks: Mapping[str, Track], since: float) -> Whole:
-    """All of it."""
+def whole(
+    s: Situation, row: Row, said: Iterable[Said], tracks: Mapping[str, Track], since: float, reached: int
+) -> Whole:
+    """All of it. `reached`: the step that was reached before it was taken back, which the record forgets."""
     ahead = outlook(s)
     return Whole(
         row=row,
         changes=difference(s),
         revisions=(s.stable.revision if s.stable else s.record.revision, s.new.revision if s.new else ""),
-        steps=tuple(_steps(s)),
+        steps=tuple(_steps(s, reached)),
         pods=tuple(_units(s)),
         charts=tuple(_chart(track) for track in tracks.values()),
         source=s.seen.judgement.source,
@@ -274,11 +283,14 @@ def _gauge(track: Track) -> Gauge:
     return Gauge(track.verdict.check, track.verdict.state, against, proof)
 
 
-def _steps(s: Situation) -> Iterable[Step]:
+def _steps(s: Situation, reached: int) -> Iterable[Step]:
     known = s.record
     for number, exposure in enumerate(s.exposures, 1):
+        back = known.phase in BACK
         passed = number < known.step or known.phase in (Phase.FINISHING, Phase.LEAVING)
-        state = "done" if passed else "now" if number == known.step and known.phase not in BACK else "ahead"
+        here = ("failed" if known.failed else "ahead") if back else "now"
+        at = (known.step or reached) if back else known.step
+        state = here if number == at else "done" if passed and not back else "ahead"
         given = number in known.approved
         approval = ("given" if given else "needed") if given or s.needs_approval(number) else ""
         yield Step(number, exposure.pods, ", ".join(exposure.written), state, approval)
@@ -311,7 +323,9 @@ def _chart(track: Track) -> Chart:
         state=verdict.state,
         sentence=verdict.sentence.removeprefix(f"{verdict.check}: "),
         comparative=bound is None,
+        evidence=min(verdict.numbers.evidence, HIGHEST),
         needed=verdict.numbers.needed,
+        proof=min(verdict.numbers.proof, HIGHEST),
         proof_needed=verdict.numbers.proof_needed,
         new=verdict.numbers.new,
         old=verdict.numbers.old,

@@ -35,6 +35,7 @@ async def play(directory: Path, pods: str | None, console: Console) -> bool:
     view = (Screen if console.is_terminal else View)(console, Scene())
     view.say(f"{'using the cluster' if stage.running else 'starting a Kubernetes with Penstock'} in {directory}")
     async with stage.up():
+        view.say(f"web page: {stage.sandbox.page}")
         view.say(f"it runs, with {'real containers' if stage.real else 'simulated pods, which answer no requests'}")
         seen = await _perform(stage, view)
     return _conclude(console, seen, stage.sandbox.files.root)
