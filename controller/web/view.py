@@ -21,17 +21,8 @@ from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.core.versions import changes
 
-ASKED = frozenset(
-    {
-        Reason.AWAITING_APPROVAL,
-        Reason.INCONCLUSIVE,
-        Reason.HELD_FAILED,
-        Reason.BAD_ANNOTATION,
-        Reason.BAD_RECORD,
-        Reason.PAUSED_BY_USER,
-    }
-)
-"""Reasons that stand until a person does something."""
+TO_MEND = frozenset({Reason.BAD_ANNOTATION, Reason.BAD_RECORD, Reason.PAUSED_BY_USER})
+"""Reasons that stand until a person does something else than to answer."""
 
 HIGHEST = 1e6
 """Of a factor; evidence knows no end, and nobody needs to know by how much it is certain."""
@@ -258,7 +249,7 @@ def difference(s: Situation) -> tuple[str, ...]:
 def _mood(s: Situation, said: Said) -> str:
     if s.record.phase in BACK and (s.record.failed or s.record.phase is Phase.REJECTED):
         return "back"
-    if asks(s) or said.reason in ASKED:
+    if asks(s, said.reason) or said.reason in TO_MEND:
         return "waiting"
     if said.warning:
         return "held"

@@ -13,6 +13,7 @@ from penstock.core.reasons import Reason
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 
+ASKING = frozenset({Reason.AWAITING_APPROVAL, Reason.INCONCLUSIVE, Reason.HELD_FAILED})
 OVER = frozenset({Phase.LEAVING})
 """Nothing is asked of these any more."""
 
@@ -39,13 +40,14 @@ def ways(s: Situation) -> tuple[Way, ...]:
     return tuple(sorted(_ways(s), key=lambda way: not way.asked))
 
 
-def asks(s: Situation) -> bool:
-    """Whether nothing goes on before a person has said something."""
-    return s.record.awaiting or (bool(s.record.failed) and s.record.phase is Phase.HOLDING and not s.overruled)
+def asks(s: Situation, reason: str) -> bool:
+    """Whether a yes or a no is what is waited for. `awaiting` alone means that a yes would be taken: it may be given
+    while the step is still being judged."""
+    return reason in ASKING or (s.record.awaiting and s.record.phase is Phase.PENDING)
 
 
 def _ways(s: Situation) -> Iterator[Way]:
-    place, asked = s.deployment.place, asks(s)
+    place, asked = s.deployment.place, asks(s, decide(s.seen).reason)
     if s.record.saved.paused:
         yield Way(
             "resume", "Resume", "your own pause is lifted", "", f"kubectl rollout resume deployment {place}", True

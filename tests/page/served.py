@@ -1,4 +1,4 @@
-"""The page as it is served: a real socket and the real application, in a thread of its own, on a board of the test's."""
+"""The page as it is served: a real socket and the real application, in a thread of its own, on a given board."""
 
 import asyncio
 import threading
