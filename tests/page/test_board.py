@@ -1,4 +1,4 @@
-"""What the page knows of rollouts: as much as people need, no more than is bounded, and nothing that stops a rollout."""
+"""What the page knows of rollouts: what people need, within bounds, and nothing that could stop a rollout."""
 
 import asyncio
 from dataclasses import replace
