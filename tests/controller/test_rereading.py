@@ -13,6 +13,7 @@ import pytest
 from controller import loop
 from controller.loop import Rollout
 from controller.telemetry import Telemetry
+from controller.web.board import Board
 from penstock.core import keys
 from penstock.core.decision import RESYNC, Decision, Delete
 from penstock.core.observation import Observation
@@ -73,6 +74,7 @@ class Shard:
         self.lease = Lease("me", lambda: 0.0)
         self.lease.taken(1, 0.0)
         self.sources = self.group = None
+        self.board = Board(kept=False)
         self._rollouts: Object = {}
 
     _find_unlabelled = loop.Shard._find_unlabelled
