@@ -1,8 +1,11 @@
 """One function for each page of docs/reference."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import fields
 from pathlib import Path
+from typing import get_args, get_origin, get_type_hints
+
+import msgspec
 
 from penstock.core import keys
 from penstock.core.plan import PARSERS, Plan, check
@@ -10,10 +13,11 @@ from penstock.core.reasons import ENDS, QUIET, WARNINGS, Reason
 from penstock.core.record import VERSION, Record
 from penstock.core.rollout import HELD, LABELS, TRANSITIONS, Event, Phase
 from penstock.core.units import print_duration as words
+from penstock.metrics.configuration import Configuration
 from penstock.signals import series
 from penstock.signals.series import Series
 from tools.reference.commands import commands
-from tools.reference.words import ANNOTATIONS, OURS, PHASES, REASONS, RECORD
+from tools.reference.words import ANNOTATIONS, CONFIGURATION, OURS, PHASES, REASONS, RECORD
 
 DIRECTORY = Path(__file__).parents[2] / "docs" / "reference"
 MADE = "<!-- Made by `make reference` from the code. -->"
@@ -149,10 +153,49 @@ def states() -> str:
     )
 
 
+def configuration() -> str:
+    defaults = dict(keys_of(Configuration))
+    same(CONFIGURATION, defaults)
+    rows = [(f"`{key}`", values, shown(defaults[key]), meaning) for key, (values, meaning) in CONFIGURATION.items()]
+    return page(
+        "penstock.yaml",
+        "What a cluster's administrator decides: the ConfigMap `penstock` in the namespace `penstock-system`, changed "
+        "in an overlay. It counts when the controller is restarted. A mistake ends the start, with its place, what was "
+        "found, what is allowed and an example. Files are mounted Secrets (`penstock-prometheus` at `/etc/penstock`, "
+        "`penstock-notifications` at `/etc/penstock-notifications`) and read whenever they are used.",
+        table(("key", "values", "default", "meaning"), rows),
+    )
+
+
+def keys_of(kind: type[msgspec.Struct], place: str = "") -> Iterator[tuple[str, object]]:
+    """Each key of penstock.yaml with its default; NODEFAULT where it must be there."""
+    hints = get_type_hints(kind)
+    for known in msgspec.structs.fields(kind):
+        key = f"{place}{known.encode_name}"
+        yield key, known.default_factory() if known.default is msgspec.NODEFAULT and _made(known) else known.default
+        for inner in get_args(hints[known.name]):
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                yield from keys_of(inner, f"{key}.NAME." if get_origin(hints[known.name]) is dict else f"{key}.")
+
+
+def _made(known: msgspec.structs.FieldInfo) -> bool:
+    return known.default_factory is not msgspec.NODEFAULT
+
+
+def shown(value: object) -> str:
+    """A default as it would be written."""
+    if value is msgspec.NODEFAULT or value in (None, "", {}):
+        return "none"
+    if isinstance(value, tuple):
+        return f"`[{', '.join(map(str, value))}]`"
+    return f"`{value}`"
+
+
 PAGES: Mapping[str, Callable[[], str]] = {
     "reasons.md": reasons,
     "annotations.md": annotations,
     "metrics.md": metrics,
+    "configuration.md": configuration,
     "record.md": record,
     "states.md": states,
     "cli.md": commands,

@@ -117,3 +117,34 @@ RECORD: Mapping[str, str] = {
     "owners": "who owned the fields in force, to give them back",
     "sent": "the declared version as admission saw it, where another webhook has changed it since; else left out",
 }
+
+CONFIGURATION: Mapping[str, tuple[str, str]] = {
+    "version": ("`1`", "of this format; must be there"),
+    "prometheus": ("", "without it, counters come from the pods themselves"),
+    "prometheus.url": ("`http://` or `https://`, host, port, path", "must be there; no user, no query"),
+    "prometheus.pod-label": ("a label", "the label that holds a pod's name"),
+    "prometheus.namespace-label": ("a label", "and its namespace"),
+    "prometheus.bearer-token-file": ("an absolute path", "not together with `basic-auth`"),
+    "prometheus.basic-auth": ("", "a user"),
+    "prometheus.basic-auth.username": ("text without spaces", "must be there"),
+    "prometheus.basic-auth.password-file": ("an absolute path", "must be there"),
+    "prometheus.ca-file": ("an absolute path", "a private CA"),
+    "prometheus.header-files": ("names of headers, each with an absolute path", "further headers"),
+    "prometheus.tenant": ("text without spaces", "sent as `X-Scope-OrgID`"),
+    "prometheus.lookback": ("`10` to `900` seconds", "at least two scrape intervals"),
+    "notifications": ("", "without it, nobody is told"),
+    "notifications.cluster": ("up to 60 characters", "a name for this cluster, in every message"),
+    "notifications.targets": ("names (`a-z`, `0-9`, `-`), each with the keys below", "whom to tell"),
+    "notifications.targets.NAME.apprise-file": ("an absolute path", "one URL of apprise; either this or `webhook`"),
+    "notifications.targets.NAME.webhook": ("", "a receiver of signed JSON"),
+    "notifications.targets.NAME.webhook.url-file": ("an absolute path", "must be there"),
+    "notifications.targets.NAME.webhook.key-file": (
+        "an absolute path",
+        "must be there; what the signature is made with",
+    ),
+    "notifications.targets.NAME.webhook.ca-file": ("an absolute path", "a private CA"),
+    "notifications.targets.NAME.kinds": ("a list of `rejected`, `held`, `approval`, `promoted`", "what to tell"),
+    "notifications.targets.NAME.namespaces": ("a list of names, with `*` and `?`", "of whom to tell"),
+    "notifications.targets.NAME.pause": ("`1` to `3600` seconds", "between two messages"),
+}
+"""Values, and meaning."""
