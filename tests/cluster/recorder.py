@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from penstock.kube import ApiError, Client, objects
+from penstock.kube import ApiError, Client, Gone, objects
 from tests.cluster.judge import Excuses, Extremes, Judge, Violation
 from tests.cluster.reading import Deployment, Pod, ReplicaSet
 from tests.cluster.state import Event, State
@@ -80,9 +80,9 @@ class Recorder:
                     if event["type"] != "BOOKMARK":
                         self._take(event["type"], event["object"], kind.of(event["object"]))
             except ApiError as error:
-                if error.status:
+                if isinstance(error, Gone):
                     raise Gap(f"{path}: {error}") from error
-                await asyncio.sleep(0.2)  # the API server was restarted; the store goes on from the same version
+                await asyncio.sleep(0.2)  # the API server is being restarted; the store goes on from the same version
 
     def _take(self, change: str, obj: dict[str, Any], fact: Fact) -> None:
         key = (type(fact).__name__, objects.name(obj))

@@ -62,7 +62,7 @@ async def _trouble(here: World, dice: random.Random, weather: Foul) -> None:
 
 async def test_a_share_of_foul_weather(stage: Stage) -> None:
     """Enough of it to notice on the same day."""
-    await played(stage, {f"seed {seed}": foul(seed, 8.0) for seed in range(SEED, SEED + 8)}, width=8)
+    await played(stage, {f"seed {seed}": foul(seed, 6.0) for seed in range(SEED, SEED + 6)}, width=6)
 
 
 @pytest.mark.full

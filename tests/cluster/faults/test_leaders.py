@@ -28,9 +28,9 @@ ASLEEP = 5.0
 Trouble = Callable[[World, Holders, list[Rival]], Awaitable[None]]
 
 
-def contended(trouble: Trouble, *, grace: float = 0.0, **ahead: float) -> Scenario:
+def contended(trouble: Trouble, *, grace: float = 0.0, stay: int = 6, **ahead: float) -> Scenario:
     """Two controllers, a rollout, and trouble once its first step is opened."""
-    workload = replace(WORKLOAD, step_time="6s..60s")
+    workload = replace(WORKLOAD, step_time=f"{stay}s..60s")
 
     async def scenario(here: World) -> None:
         async with rivals(here, "one", "two", **ahead) as (holders, both):
@@ -122,9 +122,9 @@ async def handed_to_and_fro(here: World, holders: Holders, both: list[Rival]) ->
 
 
 SOON: dict[str, Scenario] = {
-    "two at once": contended(none),
-    "lease handed over by hand": contended(handed_over, grace=RENEWAL),
-    "lease deleted, three times": contended(deleted, grace=RENEWAL),
+    "two at once": contended(none, stay=3),
+    "lease handed over by hand": contended(handed_over, grace=RENEWAL, stay=3),
+    "lease deleted, three times": contended(deleted, grace=RENEWAL, stay=3),
 }
 
 LATE: dict[str, Scenario] = {
