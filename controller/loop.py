@@ -136,6 +136,7 @@ class Shard:
             del self._rollouts[key]
         self.telemetry.active.set(len(self._rollouts))
         self.telemetry.forget(rollout.namespace, rollout.name)
+        self.outbox.told((rollout.namespace, rollout.name), None)  # what was to be told if it lasts has not
         self.board.forget(key)
         if rollout.again is not None:  # a new rollout began while the last one was cleared away
             self.start(key, rollout.again)
