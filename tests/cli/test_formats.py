@@ -8,10 +8,15 @@ import pytest
 import yaml
 from click.testing import CliRunner
 
+from penstock.cli.console import emit
 from penstock.cli.formats import FORMATS, rendered
 from penstock.cli.history import table
 from penstock.cli.live import owners
 from penstock.cli.main import COMMANDS, Commands, cli
+from penstock.cli.overview import overview
+from penstock.cli.progress import progress
+from penstock.cli.progress_view import View, screen
+from penstock.cli.reading import Told
 from penstock.core.fields import Fields
 from penstock.core.history import Entry, Result
 from penstock.core.reasons import Reason
@@ -85,8 +90,6 @@ PAST = (
 
 def test_the_history_is_a_row_for_each_rollout(capsys: pytest.CaptureFixture[str]) -> None:
     """One that was never opened took no time."""
-    from penstock.cli.console import emit
-
     emit(table(PAST))
     head, *rows = capsys.readouterr().out.splitlines()
     assert head.split() == ["ended", "result", "took", "reason"]
@@ -106,3 +109,33 @@ def test_a_plan_of_the_cluster_speaks_of_the_owners_fields(phase: Phase) -> None
     assert Fields.of(now) == Fields.of(before)
     assert now["metadata"] == before["metadata"]
     assert "status" not in now
+
+
+def test_wide_cuts_nothing_off_and_says_more(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An Event is shortened to its line on the screen; a table has the sentences only where there is room."""
+    monkeypatch.setenv("COLUMNS", "60")
+    play = Play()
+    play.release()
+    play.until(Phase.HOLDING, 1)
+    long = "a sentence that is " + "much " * 20 + "longer than the line"
+    told = play.sight(Told(play.cluster.now - 5, "Approved", long, False))
+
+    def shown(view: View, *, wide: bool) -> str:
+        emit(screen(view, wide=wide))
+        lines = capsys.readouterr().out
+        assert max(map(len, lines.splitlines())) <= 60
+        return " ".join(lines.split())
+
+    one = progress(told)
+    assert one is not None
+    assert "longer than the line" not in shown(one, wide=False)
+    whole = shown(one, wide=True)
+    assert "longer than the line" in whole
+    assert f"rollout {one.rollout}, holding, first window opened" in whole
+    table_of = overview("shop", [told.obj], {}, play.cluster.now)
+    assert one.rollout not in shown(table_of, wide=False)
+    monkeypatch.setenv("COLUMNS", "200")
+    emit(screen(table_of, wide=True))
+    assert one.rollout in capsys.readouterr().out

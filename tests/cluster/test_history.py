@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from penstock.core import history
+from penstock.core.reasons import Reason
 from penstock.kube import Client, Denied, NotFound, objects
 from tests.cluster.cluster import Output, ran
 from tests.cluster.ends import restored
@@ -179,6 +180,24 @@ async def closed_to_it(here: World) -> None:
     assert await read(here) == ()
 
 
+async def full_of_old_ones(here: World) -> None:
+    """Only so many stay; what cannot be read any more goes first."""
+    await here.start_controller()
+    await here.create(QUICK.manifest())
+    old = [history.Entry(f"r{n}", history.Result.REJECTED, Reason.CRASHED, "", n, n + 1) for n in range(1, 31)]
+    uid = objects.uid(here.deployment)
+    body = history.written(here.namespace, NAME, uid, tuple(old))
+    body["data"]["scribble"] = "?"
+    await here.client.post(objects.configmaps(here.namespace), body)
+    await here.release(QUICK, "2")
+    await here.until_promoted("2")
+    await restored(here)
+    await here.silence(1)
+    left = (await here.client.get(objects.configmap(here.namespace, CONFIGMAP)))["data"]
+    assert (len(left), "scribble" in left) == (history.KEPT, False)
+    assert (await read(here))[0].result == "promoted"
+
+
 async def test_every_end_is_kept_with_its_reason(stage: Stage) -> None:
     """What people ask a week later (the record and the Events are gone by then)."""
     await stage.play(
@@ -195,6 +214,7 @@ async def test_a_history_is_written_whatever_dies_and_holds_nothing_up(stage: St
     cuts = [(write, cut) for write in range(1, 7) for cut in (Cut.UNSEEN, Cut.AFTER)]
     scenarios = {f"died at write {write} of the end, {cut.name}": died_at_its_end(write, cut) for write, cut in cuts}
     scenarios |= {"aborted": aborted_with_its_reason, "superseded unseen": superseded_unseen, "no room": closed_to_it}
+    scenarios["full"] = full_of_old_ones
     await stage.play(scenarios)
 
 
