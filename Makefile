@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full golden bench docs chart demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full golden bench docs screenshots chart demo reference sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
@@ -36,6 +36,9 @@ bench: setup  ## what Penstock costs: requests, bytes and CPU for a rollout and 
 
 docs: .venv  ## the documentation as a site, in dist/site
 	@$(BIN)/zensical build --clean --strict
+
+screenshots: setup  ## the pictures of the web page in docs/images, drawn anew
+	@$(BIN)/python -m tests.page.screenshots
 
 chart: .venv  ## the templates of deploy/chart, from deploy/base
 	@$(BIN)/python -m tools.chart
