@@ -57,8 +57,9 @@ def test_the_overlay_asks_for_the_token_of_a_secret() -> None:
         "page",
         True,
     )
-    assert service["selector"].items() <= objects["Deployment", "controller"]["spec"]["template"]["metadata"][
-        "labels"
-    ].items()
+    assert (
+        service["selector"].items()
+        <= objects["Deployment", "controller"]["spec"]["template"]["metadata"]["labels"].items()
+    )
     (rule,) = objects["NetworkPolicy", "controller"]["spec"]["ingress"]
     assert {"protocol": "TCP", "port": 8080} in rule["ports"]
