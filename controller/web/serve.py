@@ -1,8 +1,8 @@
 """The page's port. The web framework is imported when the first viewer comes: until then the page is one open socket.
 
-It takes some tenths of a second of a core and 12 MB (measured in a pod: 74 to 86), which nobody who never looks should pay.
-The import runs in a thread, so that a rollout that is under way goes on meanwhile. Whatever goes wrong here ends the page
-and not the controller.
+It takes some tenths of a second of a core and 12 MB (measured in a pod: 74 to 86), which nobody who never looks should
+pay. The import runs in a thread, so that a rollout that is under way goes on meanwhile. Whatever goes wrong here ends
+the page and not the controller.
 """
 
 import asyncio
