@@ -65,6 +65,7 @@ def test_a_first_installation_is_three_steps_without_a_wait() -> None:
     delays=st.tuples(st.floats(0, 100), st.floats(0, 100)),
     crashes=st.lists(st.booleans(), max_size=60),
 )
+@pytest.mark.slow
 def test_no_call_is_lost_in_two_years_of_rotations(
     lags: tuple[float, float], delays: tuple[float, float], crashes: list[bool]
 ) -> None:
@@ -104,6 +105,7 @@ def test_a_rotation_goes_publish_trust_wait_issue_and_much_later_drop() -> None:
     assert set(world.configurations) == {bundle.text(world.held.bundle)}
 
 
+@pytest.mark.slow
 def test_a_replica_that_serves_the_former_certificate_keeps_its_ca_trusted() -> None:
     """It may be cut off from the API server for weeks and still get calls."""
     world = World(delays=(0.0, 1e9))
