@@ -6,10 +6,10 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full golden bench docs screenshots chart demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full golden bench docs browser screenshots chart demo reference sandbox clean distclean .venv
 
 help:  ## say what can be made
-	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 setup: .venv  ## install what is missing: Python packages, the control plane (minutes, once), Debian packages
 	@$(BIN)/python -m sandbox.setup
@@ -21,11 +21,11 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n auto -m "not cluster and not real and not slow and not full"
 
-test: setup  ## the representative part of all tests, on a real control plane: under 15 minutes
+test: setup browser  ## the representative part of all tests, on a real control plane: under 15 minutes
 	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
 	$(BIN)/pytest -m "(cluster or real) and not full" --durations=15
 
-test-full: setup  ## every test, with new examples for the property tests
+test-full: setup browser  ## every test, with new examples for the property tests
 	PENSTOCK_RANDOM=1 $(BIN)/pytest
 
 golden: setup  ## record anew what the native Deployment controller does, for the model of the fast tests
@@ -37,7 +37,10 @@ bench: setup  ## what Penstock costs: requests, bytes and CPU for a rollout and 
 docs: .venv  ## the documentation as a site, in dist/site
 	@$(BIN)/zensical build --clean --strict
 
-screenshots: setup  ## the pictures of the web page in docs/images, drawn anew
+browser: .venv
+	@$(BIN)/python -m sandbox.setup --browser
+
+screenshots: browser  ## the pictures of the web page in docs/images, drawn anew
 	@$(BIN)/python -m tests.page.screenshots
 
 chart: .venv  ## the templates of deploy/chart, from deploy/base

@@ -1,6 +1,7 @@
 """`make setup`'s second half: everything the sandbox needs beyond Python packages.
 
-A missing Debian package is no failure, because simulated pods need none; a missing control plane is.
+A missing Debian package is no failure, because simulated pods need none; a missing control plane is. With `--browser`
+it is about the browser alone: 26 packages for the tests of the web page, which nobody needs who only tries things.
 """
 
 import os
@@ -12,12 +13,14 @@ from sandbox.missing import Missing
 
 def main() -> int:
     """Make what is missing and say in a few lines what there is."""
+    if "--browser" in sys.argv:
+        print(f"browser: {_browser()}")
+        return 0
     _warn_of_useless_assets()
     try:
         print(f"control plane: {build.binaries()}")
         print(f"pods: {_pods()}")
         print(f"monitoring: {_monitoring()}")
-        print(f"browser: {_browser()}")
     except Missing as missing:
         print(f"penstock: {missing}", file=sys.stderr)
         return 1

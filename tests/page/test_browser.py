@@ -95,6 +95,18 @@ def test_the_focus_comes_back_to_the_row_it_left(shop: Served, tab: Browser) -> 
     tab.until("the row", lambda: tab.focused.startswith("shop/cart"))
 
 
+def test_a_filter_that_is_typed_in_a_rollout_leads_to_the_list_and_keeps_the_focus(shop: Served, tab: Browser) -> None:
+    """The second letter went nowhere when the focus had moved to a row."""
+    tab.size(1280)
+    seen(tab, shop.url + "#/shop/cart")
+    tab.press("/", "pay")
+    tab.shows("1 shown", "#overview")
+
+    assert [row.get_attribute("data-key") for row in tab.all("a.row") if row.is_displayed()] == ["shop/payments"]
+    tab.press(Keys.ESCAPE)
+    tab.shows("6 active", "#overview")
+
+
 def test_only_what_has_changed_is_drawn_again(tab: Browser) -> None:
     """With hundreds of rollouts something changes all the time, and a person is reading."""
     board = Board()

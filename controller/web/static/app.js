@@ -40,7 +40,7 @@ function route() {
     at("rollout").replaceChildren();
     document.title = "Penstock";
     draw();
-    requestAnimationFrame(() => overview.focus(opened));
+    if (document.activeElement !== filter) requestAnimationFrame(() => overview.focus(opened));
   }
   news.follow(key);
   draw();
