@@ -9,10 +9,12 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 import yaml
 
+from sandbox import build
 from tests.cluster.cluster import ROOT, Output, ran
 from tests.cluster.stage import Stage
 from tests.cluster.workload import Workload
@@ -151,6 +153,17 @@ async def watched(here: World) -> None:
         assert part in story
 
 
+async def completed_by_kubectl(here: World) -> None:
+    """The real kubectl finds the command and its completion on the PATH, and both ask the cluster it was told."""
+    await here.create(Workload(1).manifest())
+    path = f"{Path(sys.executable).parent}:{build.binaries()}:/usr/bin:/bin"
+    line = ("penstock", "status", "--kubeconfig", str(here.cluster.kubeconfig), "-n", here.namespace, "w")
+    answer = await ran("env", f"PATH={path}", "kubectl", "__complete", *line)
+    assert (answer.code, answer.out) == (0, "web\n:4\n")
+    shown = await ran("env", f"PATH={path}", "kubectl", *line[:-1])
+    assert (shown.code, shown.out) == (0, f"No active rollouts in namespace {here.namespace}.\n")
+
+
 async def test_what_a_person_types_is_what_happens(stage: Stage) -> None:
     """Every sentence of the command line, where it is true."""
     await stage.play(
@@ -160,5 +173,6 @@ async def test_what_a_person_types_is_what_happens(stage: Stage) -> None:
             "abort without a controller": asked_without_a_controller,
             "a namespace that does not exist": asked_of_no_namespace,
             "status --watch": watched,
+            "kubectl penstock": completed_by_kubectl,
         }
     )
