@@ -60,7 +60,9 @@ async def _replicaset(
     client: Client, namespace: str, replicaset: Object, wanted: Iterable[tuple[Path, Any]]
 ) -> Object | None:
     path = objects.replicaset(namespace, objects.name(replicaset))
-    return await _patch(client, path, replicaset, patch.operations(replicaset, wanted))
+    with suppress(NotFound):  # revisionHistoryLimit has removed it; NotFound would mean that the Deployment has gone
+        return await _patch(client, path, replicaset, patch.operations(replicaset, wanted))
+    return replicaset
 
 
 async def _patch(client: Client, path: str, obj: Object, operations: tuple[patch.Operation, ...]) -> Object | None:

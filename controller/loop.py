@@ -140,6 +140,8 @@ class Shard:
         self.board.forget(key)
         if rollout.again is not None:  # a new rollout began while the last one was cleared away
             self.start(key, rollout.again)
+            if rollout.left:  # and has gone as well
+                self._rollouts[key].saw(None, rollout.again)
 
     async def find_unlabelled(self, path: str) -> None:
         """Once at the start: rollouts that lost their label, or ended by admission, while no controller lived. An API
@@ -174,7 +176,8 @@ class Rollout:
         self.again: Object | None = None
         self._latest = deployment
         self._record: Record | None = active(deployment)
-        self._left = keys.ROLLOUT not in (meta.get("labels") or {})
+        self.left = keys.ROLLOUT not in (meta.get("labels") or {})
+        """Its label has gone, or it itself."""
         self._wake = asyncio.Event()
         self._due: float | None = None
         """When something first asked for the next look, on the monotonic clock."""
@@ -195,7 +198,7 @@ class Rollout:
 
     def saw(self, new: Object | None, old: Object | None) -> None:
         """The Deployment changed, or (None) left our watch: its label or it itself has gone."""
-        self._left = new is None
+        self.left = new is None
         if new is not None and new["metadata"]["uid"] != self.uid:
             self._over, self.again = True, new
         elif new is not None:
@@ -272,7 +275,7 @@ class Rollout:
         epoch = self.shard.lease.transitions + 1
         sight = await self._see()
         decision = decide(sight.seen)
-        if decision.write is not None or self._left or _time() - self._read >= RESYNC:
+        if decision.write is not None or self.left or _time() - self._read >= RESYNC:
             sight = await self._fresh(epoch)
             if sight.seen.deployment.uid != self.uid:  # another one of the same name
                 self._over = True
@@ -281,7 +284,7 @@ class Rollout:
         ended = self._record
         decided, decision = decision, self._ended_by_admission(sight.seen, decision)
         numbers = self._note(sight.seen, decided, decision)
-        if decision.over and not self._left:  # our watch is behind, or a new rollout has begun since we read
+        if decision.over and not self.left:  # our watch is behind, or a new rollout has begun since we read
             return SETTLE
         if decision.over:
             self._over = True  # before anything is awaited: what is seen from here on is another rollout's
@@ -310,8 +313,8 @@ class Rollout:
 
     def _ended_by_admission(self, seen: Observation, decision: Decision) -> Decision:
         """The webhook ends rollouts by itself, on a revert or an opt-out; this is where people are told."""
-        record, self._record = self._record, None if self._left else self._record
-        if not self._left or record is None or record.id == self._ended or keys.RECORD in seen.deployment.annotations:
+        record, self._record = self._record, None if self.left else self._record
+        if not self.left or record is None or record.id == self._ended or keys.RECORD in seen.deployment.annotations:
             return decision
         if seen.deployment.template == record.stable:
             return replace(decision, reason=Reason.REVERTED, message=REVERTED, shown=True)

@@ -64,6 +64,11 @@ class Cluster:
         """SIGCONT."""
         os.kill(self._pid(name), signal.SIGCONT)
 
+    def processor_seconds(self, name: str) -> float:
+        """What one process of the sandbox has computed so far."""
+        used = Path(f"/proc/{self._pid(name)}/stat").read_text().rpartition(")")[2].split()
+        return (int(used[11]) + int(used[12])) / os.sysconf("SC_CLK_TCK")
+
     def _pid(self, name: str) -> int:
         pid = processes.running(Directory(self.directory), name)
         assert pid, f"{name} does not run"
@@ -88,9 +93,9 @@ async def ran(*command: str, stdin: str = "") -> Output:
     return Output(process.returncode or 0, out.decode(), err.decode())
 
 
-def up(directory: Path) -> Cluster:
+def up(directory: Path, rate: int = RATE) -> Cluster:
     """Start a sandbox; its own controller is stopped, since each test brings one for its namespace."""
-    for arguments in (["up", "--pods", "simulated", "--kube-api-qps", str(RATE)], ["stop", "controller"]):
+    for arguments in (["up", "--pods", "simulated", "--kube-api-qps", str(rate)], ["stop", "controller"]):
         command = [sys.executable, "-m", "sandbox", *arguments, "--directory", str(directory)]
         subprocess.run(command, cwd=ROOT, check=True, timeout=1200)
     return Cluster(directory)

@@ -146,6 +146,10 @@ class Crowd:
         assert [m for m in wanted if m not in gated or opened[m] < gated[m]] == []
         return Delays({m: opened[m] - gated[m] for m in wanted})
 
+    def computed(self) -> float:
+        """Processor seconds of the controller."""
+        return self.cluster.processor_seconds("controller")
+
     def violations(self) -> list[str]:
         """I1, I2, I3 and I5 for each Deployment by itself."""
         return [

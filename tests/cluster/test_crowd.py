@@ -5,9 +5,12 @@ heard of. In between stands nothing but the controller.
 """
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
+from tests.cluster import cluster as sandbox
 from tests.cluster.crowd import Crowd, Member, crowd
 from tests.cluster.stage import Stage
 from tests.cluster.workload import Workload
@@ -18,6 +21,19 @@ PAIR = Workload(2, "25%", "25%", "1", "20s..60s")
 
 APART = 5.0
 """Seconds by which the slowest first window may come later than the median one."""
+
+RATE = 200
+"""Requests per second of each native controller, for three hundred: with fewer, one would measure these alone."""
+
+
+@pytest.fixture
+async def quick_stage(tmp_path_factory: pytest.TempPathFactory, tmp_path: Path) -> AsyncIterator[Stage]:
+    """On a control plane of its own."""
+    cluster = sandbox.up(tmp_path_factory.mktemp("sandbox"), RATE)
+    opened = await Stage.open(cluster, tmp_path)
+    yield opened
+    await opened.close()
+    sandbox.down(cluster)
 
 
 async def test_twenty_releases_by_one_apply_are_all_gated_and_none_waits_long(stage: Stage) -> None:
@@ -32,14 +48,16 @@ async def test_twenty_releases_by_one_apply_are_all_gated_and_none_waits_long(st
 
 
 @pytest.mark.full
-async def test_three_hundred_releases_by_one_apply_are_worked_fairly(stage: Stage) -> None:
+async def test_three_hundred_releases_by_one_apply_are_worked_fairly(quick_stage: Stage) -> None:
     """Every one is gated; the slowest first window comes at most five seconds after the median one; and a tenant with
     two hundred of them does not delay another's single one by more than that."""
-    async with crowd(stage.cluster, stage.client, PAIR, {"crowd": 200, "others": 99, "alone": 1}) as here:
+    async with crowd(quick_stage.cluster, quick_stage.client, PAIR, {"crowd": 200, "others": 99, "alone": 1}) as here:
+        computed = here.computed()
         took = await here.apply("2")
         await here.until_opened("2", 300)
         delays = here.delays("2")
-        print(f"\napplied in {took:.1f} s; {delays}")
+        computed = here.computed() - computed
+        print(f"\napplied in {took:.1f} s; {delays}; the controller computed {computed:.1f} s")
         await here.until_at_rest("2")
         many = [m for m in here.members if m.namespace.startswith("crowd")]
         single = here.members[-1]

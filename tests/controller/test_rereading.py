@@ -12,6 +12,9 @@ import pytest
 
 from controller import loop
 from controller.loop import Rollout
+from controller.notify.ledger import Ledger
+from controller.notify.outbox import Outbox
+from controller.settings import Settings
 from controller.telemetry import Telemetry
 from controller.web.board import Board
 from penstock.core import keys
@@ -20,6 +23,7 @@ from penstock.core.observation import Observation
 from penstock.core.reasons import Reason
 from penstock.kube import Client, Lease, objects
 from penstock.kube.reflector import WATCH_SECONDS
+from penstock.signals.targets import Notifications
 from tests.kube.memory import Asked, Memory, Said, refusal, said, stream
 
 pytestmark = [pytest.mark.looptime, pytest.mark.asyncio]
@@ -160,3 +164,25 @@ async def test_an_api_server_that_refuses_at_the_start_is_waited_for() -> None:
     await loop.Shard.find_unlabelled(Shard(memory.client()), objects.deployments())  # type: ignore[arg-type]
     assert (len(memory.asked), answers) == (3, [])
     assert memory.asked[-1].at < 2.0
+
+
+async def test_what_came_and_went_while_the_one_before_it_was_cleared_away_is_not_looked_after(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It would be watched for half a minute after its Deployment, or the whole namespace, was deleted."""
+    monkeypatch.setattr(loop, "decide", lambda _: QUIET)
+    server = Deaf()
+    lease = Lease("me", lambda: 0.0)
+    lease.taken(1, 0.0)
+    client, outbox = server.memory.client(), Outbox(Notifications(), Ledger(server.memory.client(), "", ""), None)  # type: ignore[arg-type]
+    async with asyncio.TaskGroup() as group:
+        board, telemetry = Board(kept=False), Telemetry()
+        shard = loop.Shard(client, Settings(), lease, telemetry, None, board, outbox, group)  # type: ignore[arg-type]
+        shard.start("shop/web", server.deployment)
+        former = shard._rollouts["shop/web"]
+        former._over = True
+        shard.changed("shop/web", None, server.deployment)
+        shard.changed("shop/web", server.deployment, None)
+        server.refusal = refusal(404, "NotFound")
+        await asyncio.sleep(1)
+        assert shard._rollouts == {}

@@ -1,5 +1,6 @@
 """What is shown in the status is shown of the rollout that it is about, however late it comes."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -7,7 +8,7 @@ import pytest
 from controller.act import TRIES, tell, write
 from controller.observe import Sight
 from penstock.core import keys
-from penstock.core.decision import Decision, Unmark
+from penstock.core.decision import Align, Clean, Decision, Empty, Unmark, Write
 from penstock.core.reasons import Reason
 from penstock.kube import Conflict, Lease, LeaseLost, objects
 from tests.kube.memory import Asked, Memory, Said, refusal, said
@@ -102,6 +103,26 @@ async def test_the_condition_of_a_newer_rollout_is_not_taken_away() -> None:
     with pytest.raises(Conflict):
         await write(shop.memory.client(), sight, Decision(Reason.PROMOTED, "", Unmark()))
     assert shop.shown() == ["Gated"]
+
+
+@pytest.mark.parametrize("decided", [Empty("web-1"), Clean("web-1"), Align("web-1", 3)])
+async def test_a_replicaset_that_is_removed_meanwhile_does_not_end_the_rollout(decided: Write) -> None:
+    """The native controller prunes its history just when a rollout completes, which is when we clear away the copies of
+    the record there. Taken for the Deployment's own end it would leave the label on for ever."""
+
+    async def pruned(_: Asked) -> Said:
+        return refusal(404, "NotFound")
+
+    shop, memory = Shop(), Memory(pruned)
+    meta = {
+        "namespace": "shop",
+        "name": "web-1",
+        "resourceVersion": "7",
+        "annotations": dict.fromkeys(keys.COPIED, "x"),
+    }
+    sight = replace(shop.sight(), replicasets={"web-1": {"metadata": meta, "spec": {"replicas": 1}}})
+    assert await write(memory.client(), sight, Decision(Reason.WINDOW, "", decided)) == shop.deployment
+    assert [asked.path for asked in memory.asked] == [objects.replicaset("shop", "web-1")]
 
 
 async def test_who_has_lost_the_lease_sends_nothing_any_more() -> None:
