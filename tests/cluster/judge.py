@@ -80,6 +80,10 @@ class Judge:
     _back: tuple[str, int] = ("", 0)
     """A version that is taken back from the very end, when all pods were approved, and how many it may have on the
     way: a pause fills up what fell since the controller looked, the larger ReplicaSet first."""
+    _rounded: tuple[str, int, int] = ("", 0, 0)
+    """A version, how many pods the share that it really had gives it at another number of replicas, and the generation
+    of that. The record tells of the share it was given: two of ten are one of one, and then six of ten until the
+    controller has taken them back (docs/guide/scaling-and-nodes.md)."""
     _was_ready: set[str] = field(default_factory=set)
     _debts: defaultdict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     """ReplicaSet → when the test took pods from it that are not replaced yet."""
@@ -145,12 +149,23 @@ class Judge:
         """What a version may have beyond its step, by no doing of ours."""
         was, grant = before.grant if before else None, now.grant
         if grant is None or grant.target == 0:
-            self._revived, self._back = "", ("", 0)
+            self._revived, self._back, self._rounded = "", ("", 0), ("", 0, 0)
             return
+        self._keeps_its_share(before, now, grant.declared)
         if before and before.replicas == 0 < now.replicas and self.state.of_version(grant.declared):
             self._revived = grant.declared
         if was and (was.phase, grant.phase, grant.declared) == ("Finishing", "Retreating", was.declared):
             self._back = (grant.declared, self.state.declared_pods(grant.declared) + 1)
+
+    def _keeps_its_share(self, before: Deployment | None, now: Deployment, version: str) -> None:
+        if now.observed >= self._rounded[2]:
+            self._rounded = ("", 0, 0)
+        if before is None or now.replicas == before.replicas or not before.replicas:
+            return
+        if self.state.total > before.limits.most(before.replicas):
+            return  # the native controller has not come to the number before this one
+        pods = math.ceil(self.state.declared_pods(version) * now.replicas / before.replicas) + 1
+        self._rounded = (version, max(min(pods, now.replicas), self._rounded[1]), now.generation)
 
     def _finished(self, index: int, at: float, before: Deployment | None) -> None:
         """I5: the last step is left by the write that ends the stepping, not by the pods that come of it."""
@@ -195,6 +210,8 @@ class Judge:
         allowed = max(grant.pods(r) for r in self.state.replicas) if grant else 0
         if version == self._revived:
             return max(allowed, *self.state.replicas)
+        if version == self._rounded[0]:
+            allowed = max(allowed, self._rounded[1])
         return max(allowed, self._back[1]) if version == self._back[0] else allowed
 
     def _climbed(self, index: int, at: float, deployment: Deployment, rs: ReplicaSet, pods: int) -> None:

@@ -255,6 +255,15 @@ def test_a_scaling_event_keeps_the_share_to_one_pod() -> None:
     assert story.size(NEW, 10).judged() == ["I2: 10 pods of app:2 by spec, the record allows 9"]
 
 
+def test_one_of_one_is_most_of_ten_until_it_is_taken_back() -> None:
+    """The record still says one of ten: no controller has come to the single replica in between."""
+    story = Story().release(1, "Opening", 1).size(NEW, 1).pods(NEW, 1).write(replicas=1).size(OLD, 1).pods(OLD, 1)
+    story.write(replicas=10, observed=2).size(NEW, 6)
+    assert story.judged() == []
+    story.write(generation=4, observed=4)
+    assert story.size(NEW, 7).judged() == ["I2: 7 pods of app:2 by spec, the record allows 1"]
+
+
 def through_zero(held: bool) -> Story:
     """Ten replicas with one pod of the new version, then none, then ten again."""
     story = Story().release(1, "Opening", 1).size(NEW, 1).write(replicas=0).size(OLD, 0).size(NEW, 0)
