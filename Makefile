@@ -6,7 +6,7 @@ BIN := .venv/bin
 CACHE := $(if $(filter /%,$(XDG_CACHE_HOME)),$(XDG_CACHE_HOME),$(HOME)/.cache)/penstock
 
 .DEFAULT_GOAL := help
-.PHONY: help setup check test test-full golden bench docs browser screenshots chart demo reference sandbox clean distclean .venv
+.PHONY: help setup check test test-full golden bench docs browser screenshots chart demo image reference sandbox clean distclean .venv
 
 help:  ## say what can be made
 	@sed -n 's/^\([a-z-]*\):.*## /\1|/p' Makefile | awk -F'|' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -45,6 +45,9 @@ screenshots: browser  ## the pictures of the web page in docs/images, drawn anew
 
 chart: .venv  ## the templates of deploy/chart, from deploy/base
 	@$(BIN)/python -m tools.chart
+
+image: .venv  ## the container image as an OCI archive in dist, with its bill of materials; REF=… another commit's
+	@$(BIN)/python -m sandbox.image archive $(if $(REF),--ref $(REF))
 
 demo: setup  ## the story: a good release, three bad ones, a controller killed half-way
 	@$(BIN)/python -m sandbox.demo

@@ -53,6 +53,10 @@ def compressed(tar: bytes) -> Layer:
 
 
 def _anonymous(entry: tarfile.TarInfo) -> tarfile.TarInfo:
+    """Nobody's, of no time, and readable by all, whatever the umask of whoever made the tree. /tmp keeps its bit."""
+    if not entry.issym():
+        entry.mode = entry.mode & 0o1000 | (0o755 if entry.isdir() or entry.mode & 0o100 else 0o644)
+        entry.mode |= 0o777 if entry.mode & 0o1000 else 0
     entry.uid = entry.gid = entry.mtime = 0
     entry.uname = entry.gname = ""
     return entry
@@ -80,6 +84,14 @@ def write(file: Path, reference: str, machine: str, layers: Iterable[Layer], con
         _add(tar, "oci-layout", _json({"imageLayoutVersion": "1.0.0"}))
         _add(tar, "index.json", _json({"schemaVersion": 2, "manifests": [described]}))
     partial.rename(file)
+
+
+def digest(file: Path) -> str:
+    """The image's, as a registry would name it: the hash of its manifest."""
+    with tarfile.open(file) as tar:
+        index = tar.extractfile("index.json")
+        assert index
+        return str(json.load(index)["manifests"][0]["digest"])
 
 
 def _blob(tar: tarfile.TarFile, data: bytes, media: str) -> dict[str, Any]:

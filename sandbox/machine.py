@@ -10,11 +10,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 
-from sandbox import cgroups, image, manifests, pause, penstock, processes, prometheus
+from sandbox import cgroups, manifests, pause, penstock, processes, prometheus
 from sandbox.api import Api
 from sandbox.component import PATIENCE, Component, until
 from sandbox.controlplane import ControlPlane
 from sandbox.directory import Directory
+from sandbox.image import dev
 from sandbox.namespaces import HERE
 from sandbox.nodes import real, settings, simulated
 from sandbox.spec import State, identity
@@ -61,7 +62,7 @@ class Machine:
             for node in self._real_nodes:
                 settings.write(self.directory, self.state, node)
             pause.write(self._pause)
-            image.write(self._image)
+            dev.write(self._image)
 
     @property
     def _pause(self) -> Path:
@@ -74,7 +75,7 @@ class Machine:
     def refresh(self) -> None:
         """Pods started from now on run the code as it is now."""
         before = self._image.read_bytes()
-        if image.write(self._image).read_bytes() != before:
+        if dev.write(self._image).read_bytes() != before:
             for node in self._real_nodes:
                 self._load(node, [self._image])
 

@@ -15,9 +15,10 @@ from penstock.core.reading import Counters, Reading
 from penstock.metrics.configuration import Prometheus as Settings
 from penstock.metrics.prometheus import Prometheus
 from penstock.metrics.source import Target
-from sandbox import image, packages
+from sandbox import packages
 from sandbox.api import Api
 from sandbox.cluster import Sandbox
+from sandbox.image import dev
 from sandbox.spec import Spec
 from tests.sandbox.conftest import administrator, command, running
 
@@ -70,7 +71,7 @@ def start(api: Api, name: str) -> dict[str, Any]:
     """The demo's application, failing now and then; returned when it is ready."""
     container = {
         "name": "web",
-        "image": image.REFERENCE,
+        "image": dev.REFERENCE,
         "imagePullPolicy": "Never",
         "command": ["python3", "/app/sandbox/demo/app.py"],
         "env": [{"name": "ERROR_RATE", "value": "0.2"}, {"name": "DRAIN", "value": "0"}],

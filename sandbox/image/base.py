@@ -2,9 +2,11 @@
 
 No image registry can be reached, but a distribution's package archive can, and its Python fits the wheels on
 PyPI. The packages' own scripts do not run, so what they would have done and is needed is done here: compiling
-(the image is read-only, Python could not keep what it compiles at each start) and a user to run as.
+(the image is read-only, Python could not keep what it compiles at each start), a user to run as, and the one file of
+trusted authorities. What dpkg would have noted is left where scanners look in images without dpkg.
 """
 
+import hashlib
 import os
 import platform
 import re
@@ -16,18 +18,17 @@ from pathlib import Path
 from sandbox import archive, cache
 from sandbox.missing import Missing
 
-RECIPE = "1"
+RECIPE = "2"
 """Part of the cache's key: to be changed with this module."""
 
-ROOTS = ("python3-minimal", "libpython3-stdlib")
+ROOTS = ("python3-minimal", "libpython3-stdlib", "ca-certificates")
 NEEDED = re.compile(
     r"(lib)?python3(\.\d+)?(-minimal|-stdlib)?|libc6|libgcc-s1|libexpat1|libffi\d|libssl3(t64)?|zlib1g"
-    r"|libbz2-1\.0|liblzma5|libuuid1(t64)?|libcrypt1"
+    r"|libbz2-1\.0|liblzma5|libuuid1(t64)?|libcrypt1|ca-certificates"
 )
 """Of all that Debian's Python depends on; not needed are perl, readline, Kerberos and four databases."""
 
 UNUSED = (
-    "usr/share/doc",
     "usr/share/man",
     "usr/share/lintian",
     "usr/share/locale",
@@ -47,6 +48,7 @@ UNUSED = (
 )
 
 USER = 65532
+STATUS = Path("var") / "lib" / "dpkg" / "status.d"
 
 
 @dataclass(frozen=True)
@@ -65,8 +67,8 @@ class Base:
     def compile(self, directory: Path, prefix: str, *, sources: bool = True) -> None:
         """Compile what will lie under /PREFIX, by the image's own Python. Files have no times in the image, so what
         is compiled must not be compared with them. Without SOURCES the image is smaller by a sixth, and tracebacks
-        show only the numbers of lines."""
-        arguments = ["-m", "compileall", "-q", "-j0", "--invalidation-mode", "unchecked-hash"]
+        show only the numbers of lines. One file after the other: what has been interned before shows in the bytes."""
+        arguments = ["-m", "compileall", "-q", "-j1", "--invalidation-mode", "unchecked-hash"]
         beside = [] if sources else ["-b"]
         self.run([*arguments, *beside, "-s", str(directory), "-p", f"/{prefix}", str(directory)])
         if not sources:
@@ -80,7 +82,8 @@ class Base:
         python = self.root / "usr" / "bin" / f"python{self.version}"
         done = subprocess.run(
             [loader, "--library-path", ":".join(map(str, libraries)), python, *arguments],
-            env={"PYTHONHOME": str(self.root / "usr"), "PYTHONDONTWRITEBYTECODE": "1"} | variables,
+            env={"PYTHONHOME": str(self.root / "usr"), "PYTHONDONTWRITEBYTECODE": "1", "PYTHONHASHSEED": "0"}
+            | variables,
             capture_output=True,
             text=True,
         )
@@ -96,13 +99,26 @@ def base() -> Base:
     return Base(made / "root", archive.load(made / "layer"))
 
 
+def latest() -> Base:
+    """The one of exactly those packages that apt knows as the newest, for what is given away."""
+    options = ("-q", "download", "--print-uris")
+    said = subprocess.run(["apt-get", *options, *_names()], capture_output=True, text=True).stdout
+    if not said:
+        _update()
+        said = subprocess.run(["apt-get", *options, *_names()], capture_output=True, text=True).stdout
+    exact = hashlib.sha256(said.encode()).hexdigest()[:12]
+    made = cache.obtain(f"image-base-{platform.machine()}-{exact}-{RECIPE}", _make)
+    return Base(made / "root", archive.load(made / "layer"))
+
+
 def _make(into: Path) -> None:
     root, packages = into / "root", into / "packages"
     root.mkdir()
     packages.mkdir()
     _download(packages)
-    for package in packages.glob("*.deb"):
+    for package in sorted(packages.glob("*.deb")):
         subprocess.run(["dpkg", "-x", package, root], check=True)
+        _note(package, root)
     shutil.rmtree(packages)
     for name in ("lib", "lib64"):  # links that newer releases have in another package
         if (root / "usr" / name).exists() and not (root / name).exists():
@@ -110,19 +126,34 @@ def _make(into: Path) -> None:
     for pattern in UNUSED:
         for path in root.glob(pattern):
             shutil.rmtree(path)
-    strip(root)
+    _keep_licences(root / "usr" / "share" / "doc")
     library = next(root.glob("usr/lib/python3.*"))
     Base(root, archive.Layer(b"", "")).compile(library, f"usr/lib/{library.name}", sources=False)
+    _trust(root)
     _add_user(root)
     archive.save(archive.layer(root), into / "layer")
 
 
-def strip(directory: Path) -> None:
-    """Take debugging information out of wheels' libraries, a fifth of the image; where binutils is installed."""
-    program = shutil.which("strip")
-    files = [str(path) for path in directory.rglob("*.so") if not path.is_symlink()]
-    if program and files:
-        subprocess.run([program, "--strip-unneeded", *files], check=True, capture_output=True)
+def _note(package: Path, root: Path) -> None:
+    """What dpkg would know of it."""
+    said = subprocess.run(["dpkg-deb", "--field", package], check=True, capture_output=True, text=True).stdout
+    notes = root / STATUS
+    notes.mkdir(parents=True, exist_ok=True)
+    (notes / package.name.partition("_")[0]).write_text(said)
+
+
+def _keep_licences(documents: Path) -> None:
+    for path in documents.rglob("*"):
+        if not path.is_dir() and path.name != "copyright":
+            path.unlink()
+
+
+def _trust(root: Path) -> None:
+    """All of Mozilla's authorities in one file, as update-ca-certificates makes it."""
+    authorities = sorted((root / "usr" / "share" / "ca-certificates" / "mozilla").glob("*.crt"))
+    together = root / "etc" / "ssl" / "certs" / "ca-certificates.crt"
+    together.parent.mkdir(parents=True, exist_ok=True)
+    together.write_text("".join(path.read_text() for path in authorities))
 
 
 def _add_user(root: Path) -> None:
@@ -140,12 +171,17 @@ def _download(into: Path) -> None:
         done = subprocess.run(["apt-get", "-q", "download", *names], cwd=into, capture_output=True, text=True)
         if names and done.returncode == 0:
             return
-        if attempt == 1 and os.geteuid() == 0:
-            subprocess.run(["apt-get", "-q", "update"], capture_output=True)
+        if attempt == 1:
+            _update()
     raise Missing(
         "Debian's packages for the image could not be downloaded; run this again where the package archive can "
         f"be reached. apt-get said:\n{done.stderr.strip()[-1500:]}"
     )
+
+
+def _update() -> None:
+    if os.geteuid() == 0:
+        subprocess.run(["apt-get", "-q", "update"], capture_output=True)
 
 
 def _names() -> list[str]:

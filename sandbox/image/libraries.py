@@ -9,25 +9,27 @@ import hashlib
 import platform
 import shutil
 import subprocess
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 
 from sandbox import archive, cache
-from sandbox.image_base import Base, strip
+from sandbox.image.base import Base
 from sandbox.missing import Missing
 
-RECIPE = "2"
-ROOT = Path(__file__).parents[1]
+RECIPE = "3"
+ROOT = Path(__file__).parents[2]
 MODELS = ("kubernetes/client", "kubernetes/aio/client")
 UNUSED = ("kubernetes/test", "kubernetes/docs", "bin", "tzdata", "pycparser")
-NOT_SERVED = ("rich", "jsonpatch")
-"""Only the command line draws tables and previews patches."""
-
 TRIED = (
-    "import apprise, cryptography.x509, fastapi, httptools, kubernetes.aio.client, kubernetes.aio.config, msgspec, "
-    "opentelemetry.sdk.trace, prometheus_client, structlog, uvicorn, uvloop, yaml; "
-    "import opentelemetry.exporter.otlp.proto.http.trace_exporter"
+    "import cryptography.x509, click, fastapi, httptools, jsonpatch, kubernetes.aio.client, kubernetes.aio.config, "
+    "msgspec, prometheus_client, rich.live, structlog, uvicorn, uvloop, yaml"
 )
+EXTRAS = {
+    "notify": "import apprise",
+    "otel": "import opentelemetry.sdk.trace, opentelemetry.exporter.otlp.proto.http.trace_exporter",
+}
+"""Those of pyproject.toml that the image has, and what is tried of them; an earlier commit may lack one."""
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,11 @@ class Libraries:
     layer: archive.Layer
 
 
-def libraries(base: Base) -> Libraries:
-    """The cached ones for this lock file, or a new installation."""
-    lock = hashlib.sha256((ROOT / "uv.lock").read_bytes()).hexdigest()[:12]
+def libraries(base: Base, source: Path = ROOT) -> Libraries:
+    """The cached ones for the lock file of the checkout SOURCE, or a new installation."""
+    lock = hashlib.sha256((source / "uv.lock").read_bytes()).hexdigest()[:12]
     name = f"image-libraries-{platform.machine()}-{base.version}-{lock}-{RECIPE}"
-    made = cache.obtain(name, lambda into: _make(into, base))
+    made = cache.obtain(name, lambda into: _make(into, base, source))
     return Libraries(made / "root", archive.load(made / "layer"))
 
 
@@ -51,28 +53,43 @@ def directory(version: str) -> str:
     return f"usr/local/lib/python{version}/dist-packages"
 
 
-def _make(into: Path, base: Base) -> None:
+def _make(into: Path, base: Base, source: Path) -> None:
     root = into / "root"
-    locked = into / "requirements.txt"
-    _uv(
-        *("export", "--quiet", "--frozen", "--no-default-groups", "--group", "server", "--no-emit-project"),
-        *("--extra", "notify", "--extra", "otel"),
-        *(option for name in NOT_SERVED for option in ("--prune", name)),
-        *("--output-file", str(locked)),
-    )
-    _uv(
-        *("pip", "install", "--quiet", "--target", str(root), "--no-deps", "--require-hashes", "--no-build"),
-        *("--python-version", base.version, "--python-platform", f"{platform.machine()}-unknown-linux-gnu"),
-        *("--link-mode", "copy", "--requirements", str(locked)),
-    )
-    _prune(root)
-    base.run(["-c", TRIED], PYTHONPATH=str(root))
-    strip(root)
+    install(root, source, base.version, f"{platform.machine()}-unknown-linux-gnu", into / "requirements.txt")
+    prune(root)
+    _try(base, root, source)
     base.compile(root, directory(base.version), sources=False)
     archive.save(archive.layer(root, directory(base.version)), into / "layer")
 
 
-def _prune(root: Path) -> None:
+def install(root: Path, source: Path, version: str, target: str, locked: Path) -> None:
+    """What uv.lock says for this Python on this platform, and nothing that would have to be built."""
+    _uv(
+        source,
+        *("export", "--quiet", "--frozen", "--no-default-groups", "--group", "server", "--no-emit-project"),
+        *(option for extra in _extras(source) for option in ("--extra", extra)),
+        *("--output-file", str(locked)),
+    )
+    _uv(
+        source,
+        *("pip", "install", "--quiet", "--target", str(root), "--no-deps", "--require-hashes", "--no-build"),
+        *("--python-version", version, "--python-platform", target),
+        *("--link-mode", "copy", "--requirements", str(locked)),
+    )
+
+
+def _extras(source: Path) -> list[str]:
+    project = tomllib.loads((source / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    return [extra for extra in EXTRAS if extra in project.get("optional-dependencies", {})]
+
+
+def _try(base: Base, root: Path, source: Path) -> None:
+    for imports in (TRIED, *(EXTRAS[extra] for extra in _extras(source))):
+        base.run(["-c", imports], PYTHONPATH=str(root))
+
+
+def prune(root: Path) -> None:
+    """Take out what Penstock never imports."""
     for name in UNUSED:
         shutil.rmtree(root / name, ignore_errors=True)
     for pattern in ("*.pyi", "*.pyx", "*.pxd", "*.c", "*.h"):
@@ -85,11 +102,11 @@ def _prune(root: Path) -> None:
                     file.unlink()
 
 
-def _uv(*arguments: str) -> None:
+def _uv(source: Path, *arguments: str) -> None:
     private = ROOT / ".tools" / "uv" / "bin" / "uv"
     uv = str(private) if private.exists() else shutil.which("uv")
     if uv is None:
         raise Missing("uv is needed for the image; `make setup` fetches it")
-    done = subprocess.run([uv, *arguments], cwd=ROOT, capture_output=True, text=True)
+    done = subprocess.run([uv, *arguments], cwd=source, capture_output=True, text=True)
     if done.returncode:
         raise Missing(f"the image's libraries could not be installed. uv said:\n{done.stderr.strip()}")
