@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 from dataclasses import dataclass
+from functools import cache as once
 from pathlib import Path
 
 from sandbox import archive, cache
@@ -99,6 +100,7 @@ def base() -> Base:
     return Base(made / "root", archive.load(made / "layer"))
 
 
+@once
 def latest() -> Base:
     """The one of exactly those packages that apt knows as the newest, for what is given away."""
     options = ("-q", "download", "--print-uris")
