@@ -1,13 +1,16 @@
 """The page in a real browser, on a real control plane: a release that advances, and one that is taken back."""
 
 import asyncio
+import os
+import signal
 import socket
+import time
 
 import pytest
 
 from tests.cluster.stage import Stage
 from tests.cluster.workload import Workload
-from tests.cluster.world import World
+from tests.cluster.world import World, controller_flags
 from tests.page import axe
 from tests.page.browser import Browser, Keys, browser, lacking
 
@@ -72,6 +75,7 @@ def taken_back(tab: Browser) -> None:
 async def live(here: World) -> None:
     port = free_port()
     await here.start_controller("", "--page-port", str(port))
+    await asyncio.to_thread(listens, port)
     workload = Workload(10, steps="2, 50%", step_time="4s..60s")
     await here.create(workload.manifest())
     with browser() as tab:
@@ -85,6 +89,34 @@ async def live(here: World) -> None:
         await asyncio.to_thread(entered, tab)
         await asyncio.to_thread(taken_back, tab)
         assert tab.complaints() == []
+        await standby(here, tab)
+
+
+async def standby(here: World, tab: Browser) -> None:
+    """Another replica, which waits for the lease, knows of no rollout and must not look as if there were none."""
+    port = free_port()
+    config = here.logs / f"{here.namespace}.kubeconfig"
+    flags = [*controller_flags(config, here.namespace, "standby"), "--page-port", str(port)]
+    pid = await here.nursery.bear(flags, here.logs / f"{here.namespace}-standby.log")
+    try:
+        await asyncio.to_thread(listens, port)
+        await asyncio.to_thread(tab.open, f"http://127.0.0.1:{port}/")
+        await asyncio.to_thread(tab.shows, "standby does not lead", "#notice")
+        assert "none active" not in tab.text("#overview")
+    finally:
+        os.kill(pid, signal.SIGKILL)
+
+
+def listens(port: int) -> None:
+    """Wait until somebody does."""
+    end = time.monotonic() + 20
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+            return
+        except OSError:
+            assert time.monotonic() < end, "the other replica has no page"
+            time.sleep(0.1)
 
 
 async def test_a_person_sees_a_release_advance_and_another_one_taken_back(stage: Stage) -> None:

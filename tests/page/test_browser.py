@@ -154,7 +154,12 @@ def test_a_controller_that_leads_no_more_is_named_and_found_again(tab: Browser) 
     scene = Scene(board, "shop", "web").begin().until_step(1)
     tab.size(1280)
     with served(board, access("127.0.0.1")) as page:
-        seen(tab, page.url)
+        page.leads[0] = False
+        tab.open(page.url)
+        tab.shows("does not lead", "#notice")
+        assert "none active" not in tab.text("#overview")
+        page.leads[0] = True
+        tab.until("the row", lambda: tab.all("a.row"))
         page.leads[0] = False
         page.inside(scene.tick)
         tab.shows("does not lead", "#notice", patience=40)

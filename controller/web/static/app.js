@@ -16,11 +16,12 @@ let live = 0;
 
 const news = new News(draw, connection);
 
+// Nothing is drawn before something is known: an empty list would read as "no rollout".
 function draw() {
   frame ||= requestAnimationFrame(() => {
     frame = 0;
     if (view) view.show(news.whole, news.rows.get(view.key), news.results);
-    else overview.show(news.rows, news.results, filter.value.trim().toLowerCase());
+    else if (news.version) overview.show(news.rows, news.results, filter.value.trim().toLowerCase());
   });
 }
 

@@ -88,6 +88,7 @@ export class Chart {
     const width = this.svg.clientWidth;
     const { points, comparative } = this.chart;
     this.svg.classList.toggle("bare", points.length < 1);
+    this.svg.classList.toggle("limit", !comparative);
     if (!width) return;
     const first = points[0]?.[0] ?? 0;
     const span = Math.max(1, (points.at(-1)?.[0] ?? 0) - first);
