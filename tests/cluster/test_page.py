@@ -68,7 +68,7 @@ def taken_back(tab: Browser) -> None:
     tab.shows("crash", "#rollout .sentence")
     tab.shows("Rejected", ".told")
     assert [item.get_attribute("class") for item in tab.all(".steps li")] == ["failed", "ahead", "ahead"]
-    assert "Try again" in tab.text(".ways")
+    tab.shows("Try again", ".ways")
     assert tab.faults() == []
 
 
