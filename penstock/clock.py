@@ -4,7 +4,8 @@ A record says since when a step is held; the next leader reads that on another m
 it left steps at once, and took a release back whose pods had ten minutes to become Ready (both seen). So time is taken
 from the `Date` of the API server's answers where our own clock does not agree with it.
 
-One for the process, which speaks to one API server: the sources of metrics need the same time as the steps.
+One for the process, which speaks to one API server: the sources of metrics need the same time as the steps, a lease is
+renewed by it, and the command line on a laptop reads the age of that lease by it.
 """
 
 import time

@@ -7,7 +7,6 @@ there.
 import asyncio
 import logging
 import ssl
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -17,6 +16,7 @@ import aiohttp
 import msgspec
 
 from controller.notify.notice import Notice
+from penstock import clock
 from penstock.signals.signature import SIGNATURE, TIMESTAMP, signature
 from penstock.signals.targets import Notifications, Webhook
 
@@ -122,7 +122,7 @@ class Signed:
         url, key = secret(self.target.url_file), secret(self.target.key_file).encode()
         tls = self._tls()
         body = message(notices, cluster)
-        timestamp = str(int(time.time()))
+        timestamp = str(int(clock.now()))
         headers = {
             "Content-Type": "application/json",
             TIMESTAMP: timestamp,

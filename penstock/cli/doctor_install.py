@@ -1,8 +1,8 @@
 """Is Penstock there, alive, and allowed to do its work?"""
 
 import asyncio
-import time
 
+from penstock import clock
 from penstock.cli.finding import Finding, Patient, note, ok, wrong
 from penstock.cli.installed import CONTROLLER, PARTS, present, spoken
 from penstock.cli.reading import SILENT, SYSTEM, unattended
@@ -53,7 +53,7 @@ async def installation(patient: Patient) -> list[Finding]:
 async def controllers(patient: Patient) -> list[Finding]:
     """Whether somebody leads, by the age of the leases."""
     leases = (await patient.client.get(objects.leases(SYSTEM)))["items"]
-    now, names = time.time(), sorted(patient.namespaces) or [patient.namespace or "default"]
+    now, names = clock.now(), sorted(patient.namespaces) or [patient.namespace or "default"]
     silent = {name: words for name in names if (words := unattended(leases, name, now))}
     found = [ok("controller", "at work, its lease is renewed")]
     if silent:

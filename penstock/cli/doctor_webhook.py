@@ -11,6 +11,7 @@ import time
 from base64 import b64decode
 from typing import Any
 
+from penstock import clock
 from penstock.cli.certificate import blocks, ends
 from penstock.cli.finding import Finding, Patient, note, ok, unknown, wrong
 from penstock.cli.installed import GATE, LOCKS
@@ -119,7 +120,7 @@ async def certificates(patient: Patient) -> list[Finding]:
 
 
 def _trust(bundles: dict[str, bytes]) -> list[Finding]:
-    now = time.time()
+    now = clock.now()
     empty = [name for name, bundle in bundles.items() if not bundle]
     over = [name for name, bundle in bundles.items() if bundle and max(ends(bundle), default=0.0) < now]
     found = []
@@ -131,7 +132,7 @@ def _trust(bundles: dict[str, bytes]) -> list[Finding]:
 
 
 def _served(pem: bytes) -> list[Finding]:
-    dates, now = ends(pem), time.time()
+    dates, now = ends(pem), clock.now()
     if not dates:
         return [wrong("certificates", f"Secret {SECRET} has no certificate", CONTROLLER_LOGS)]
     if dates[0] < now:

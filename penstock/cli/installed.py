@@ -4,9 +4,9 @@ A namespace is deleted as a whole, so what an administrator has added to ours go
 """
 
 import asyncio
-import time
 from collections.abc import Iterable
 
+from penstock import clock
 from penstock.cli.reading import LEASE, SILENT, SYSTEM
 from penstock.kube import Client, NotFound, objects
 
@@ -87,7 +87,7 @@ async def stop_controller(client: Client) -> tuple[str, ...]:
 async def still_led(client: Client) -> bool:
     """Whether a controller runs all the same, one of another name or outside of the cluster."""
     before = await _renewals(client)
-    if not any(time.time() - moment < SILENT for moment in before.values()):
+    if not any(clock.now() - moment < SILENT for moment in before.values()):
         return False
     await asyncio.sleep(RENEWAL)
     return any(moment > before.get(name, 0.0) for name, moment in (await _renewals(client)).items())

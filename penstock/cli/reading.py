@@ -5,12 +5,12 @@ we take the record's own epoch (a reader leads nothing), and readiness that came
 """
 
 import asyncio
-import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.cli.errors import Refusal
+from penstock.clock import now as present
 from penstock.core import keys
 from penstock.core.guard import label, record_of
 from penstock.core.observation import Deployment, Observation, Pod, ReplicaSet
@@ -99,7 +99,7 @@ def sight(
     record = record_of(obj)
     own = [rs for rs in replicasets if objects.owner_uid(rs) == objects.uid(obj)]
     seen = Observation(
-        now=time.time(),
+        now=present(),
         deployment=Deployment.of(obj),
         replicasets=tuple(map(ReplicaSet.of, own)),
         pods=tuple(map(Pod.of, pods)),
@@ -156,7 +156,7 @@ async def silence(client: Client, namespace: str) -> str:
         leases = (await client.get(objects.leases(SYSTEM)))["items"]
     except ApiError:
         return ""
-    return unattended(leases, namespace, time.time())
+    return unattended(leases, namespace, present())
 
 
 def unattended(leases: Iterable[Object], namespace: str, now: float) -> str:

@@ -1,6 +1,5 @@
 """`penstock status`: one rollout on one screen, or all active ones in a table; once, or followed live."""
 
-import time
 from typing import TYPE_CHECKING
 
 import click
@@ -66,6 +65,7 @@ def view(sight: "Sight") -> "View":
 
 async def active(client: "Client", namespace: str) -> "Overview":
     """All active rollouts of a namespace, or (empty) of all."""
+    from penstock import clock
     from penstock.cli.overview import overview
     from penstock.cli.reading import home_of, must_exist, silence
     from penstock.core import keys
@@ -77,7 +77,7 @@ async def active(client: "Client", namespace: str) -> "Overview":
     if namespace and not listed["items"]:
         await must_exist(client, namespace)
     warning = await silence(client, namespace) if listed["items"] else ""
-    return overview(namespace, listed["items"], homes, time.time(), warning)
+    return overview(namespace, listed["items"], homes, clock.now(), warning)
 
 
 def show(view: "View", output: str) -> None:

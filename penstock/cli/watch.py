@@ -9,12 +9,12 @@ import asyncio
 import contextlib
 import json
 import logging
-import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import click
 
+from penstock import clock
 from penstock.cli.console import console, draws, emit
 from penstock.cli.errors import Refusal
 from penstock.cli.formats import rendered, structured
@@ -183,7 +183,7 @@ async def _follow_all(client: Client, namespace: str, show: Show) -> None:
         while True:
             items = list(reflector.items.values())
             await around.know({objects.namespace_of(item) for item in items})
-            show(overview(namespace, items, around.homes, time.time(), around.silent if items else ""))
+            show(overview(namespace, items, around.homes, clock.now(), around.silent if items else ""))
             await _next(changed)
 
 

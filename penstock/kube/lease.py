@@ -17,10 +17,10 @@ what was read, and mark what is worked on with `transitions`, which grows with e
 
 import asyncio
 import logging
-import time
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from penstock.clock import CLOCK
 from penstock.kube.seat import DURATION, Lease, LeaseLost, Seat, boottime
 from penstock.kube.transport import Client
 
@@ -37,7 +37,7 @@ async def hold(
     work: Callable[[Lease], Awaitable[None]],
     *,
     clock: Callable[[], float] = boottime,
-    wall: Callable[[], float] = time.time,
+    wall: Callable[[], float] = CLOCK.now,
 ) -> None:
     """Wait for the lease, run `work` while holding it, release it.
 

@@ -1,13 +1,18 @@
 """What one look at the cluster makes of the objects it gets."""
 
+import time
+from email.utils import formatdate
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from penstock.cli.reading import Condition, sight, unattended
+from penstock.cli.reading import Condition, sight, silence, unattended
+from penstock.clock import Clock
 from penstock.core import keys
 from penstock.kube import objects
 from tests.cli.play import Play
+from tests.kube.loopback import Loopback, always, http
 
 NOW = 1_800_000_000.0
 NEVER = "nothing moves on, no controller has ever run here (no Lease penstock-controller in penstock-system)"
@@ -43,6 +48,21 @@ def lease(name: str, age: float | None, holder: str = "controller-1") -> dict[st
 def test_a_controller_that_is_away_is_noticed(leases: list[dict[str, Any]], words: str) -> None:
     """A held rollout looks the same with and without one; only its lease tells."""
     assert unattended(leases, "shop", NOW) == words
+
+
+@pytest.mark.parametrize("wrong", [600.0, -600.0])
+async def test_a_laptop_with_a_wrong_clock_sees_the_controller_at_work(
+    wrong: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ages are told by the API server's clock, as the lease's own time is."""
+    found, theirs = Clock(), time.time() - wrong
+    monkeypatch.setattr("penstock.kube.connection.CLOCK", found)
+    monkeypatch.setattr("penstock.clock.CLOCK", found)
+    renewed = {"holderIdentity": "controller-1", "renewTime": objects.rfc3339(theirs - 2)}
+    leases = {"items": [{"metadata": {"name": "penstock-controller"}, "spec": renewed}]}
+    server = Loopback(always(http(200, leases, Date=formatdate(theirs, usegmt=True))))
+    async with server.running(), server.client(tmp_path) as client:
+        assert await silence(client, "shop") == ""
 
 
 def test_only_replicasets_of_this_deployment_count() -> None:

@@ -3,12 +3,15 @@
 import pytest
 
 from penstock.core import keys
+from penstock.core.gate import previous
 from penstock.core.patch import value_at
+from penstock.core.template import template_hash
 from tests.webhook.reviews import deployment, request, review
 from webhook.decisions import decisions, failed
 from webhook.review import Answer, decode
 
 NOW = 1_800_000_000.0
+FORMER = deployment("shop:2")
 
 
 def decide(path: str, *, strict: bool = False, **changes: object) -> Answer:
@@ -27,6 +30,18 @@ def test_the_gate_pauses_and_marks() -> None:
     assert "/spec/paused" in paths
     assert any(path.startswith("/metadata/labels") for path in paths)
     assert any(path.startswith("/metadata/annotations") for path in paths)
+
+
+@pytest.mark.parametrize("wrong", [600.0, -600.0])
+def test_a_clock_ten_minutes_wrong_moves_the_end_of_the_way_back_and_nothing_else(wrong: float) -> None:
+    """Records get their times from the controller; docs/guide/security.md says so."""
+    asked = decode(review(request()))
+    right, other = decisions(strict=True, clock=lambda: NOW), decisions(strict=True, clock=lambda: NOW + wrong)
+    assert {path: decide(asked) for path, decide in other.items()} == {p: decide(asked) for p, decide in right.items()}
+    old = deployment()
+    old["metadata"]["annotations"] = {keys.PREVIOUS: previous(template_hash(FORMER["spec"]["template"]), NOW)}
+    back = decode(review(request(oldObject=old)))
+    assert [d["/mutate"](back).reason for d in (right, other)] == ["Gated", "Gated" if wrong > 0 else "FastRollback"]
 
 
 def test_strict_refuses_what_the_gate_should_have_seen() -> None:
