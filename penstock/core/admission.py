@@ -2,8 +2,9 @@
 
 The order of the questions is the policy. First, a rollout that runs (a valid record together with our label, read
 from the *stored* object, never from what the caller sends) is guarded, and ends by itself on a revert to the stable
-template. Otherwise a record or label that the caller brings is foreign and is dropped, and a template change is
-gated. The answer is a list of wanted values, so the same answer given twice changes nothing.
+template; one whose record cannot be read is held. Otherwise a record or label that the caller brings is foreign and is
+dropped, and a template change is gated. The answer is a list of wanted values, so the same answer given twice changes
+nothing.
 """
 
 from collections.abc import Mapping
@@ -20,7 +21,7 @@ from penstock.core.patch import Operation, value_at
 from penstock.core.record import Record, RecordError, decode, encode, rollout_id
 from penstock.core.release import failed_version
 from penstock.core.rollout import Phase
-from penstock.core.salvage import salvaged
+from penstock.core.salvage import held, salvaged
 from penstock.core.template import template_hash
 
 KUBECTL_ROLLOUT = "kubectl-rollout"
@@ -64,9 +65,9 @@ def admit(request: Request, now: float, *, gating: bool = True) -> Admission:
     if old is not None and record is not None:
         outcome = guarded(old, new, record, resumed=request.field_manager == KUBECTL_ROLLOUT)
         return _answer(new, _warned(request, record, outcome))
-    given_up = salvaged(old, new) if old is not None else None
-    if given_up:
-        return _answer(new, given_up)
+    unread = (salvaged(old, new) or held(old, new)) if old is not None else None
+    if unread:
+        return _answer(new, unread)
     fields, foreign = _own_fields(old, new), _foreign(old, new)
     answer = _returned(old, new, fields)
     if answer is None and old is not None and gating:

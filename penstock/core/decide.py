@@ -135,11 +135,16 @@ def leaving(s: Situation) -> Decision | None:
 
 
 def owners_word(s: Situation) -> Decision | None:
-    """At the end the fields in force are the owner's: what a dead webhook let through is their word, put back never."""
-    record = s.record
+    """At the end the fields in force are the owner's: what a dead webhook let through is their word, put back never.
+    Not a pause together with the brake: so an older webhook holds what it cannot read (see salvage.held)."""
+    record, force = s.record, s.deployment.fields
     if record.phase is not Phase.FINISHING:
         return None
-    saved = record.saved.merged(record.saved.rolling(), s.deployment.fields)
+    if force.min_ready == keys.BRAKE_READY and s.deployment.template == record.declared:
+        return quiet("the brake of another version of Penstock goes", patch(s, record, record.saved.rolling()))
+    if force.min_ready == keys.BRAKE_READY:
+        force = replace(force, paused=record.saved.paused)
+    saved = record.saved.merged(record.saved.rolling(), force)
     if saved == record.saved:
         return None
     return quiet("the owner's fields have changed", patch(s, replace(record, saved=saved), s.deployment.fields))
