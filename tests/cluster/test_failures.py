@@ -136,6 +136,7 @@ LATE: dict[str, tuple[Workload, int]] = {
 }
 
 
+@pytest.mark.full
 async def test_a_version_that_crashes_late_is_taken_back(stage: Stage) -> None:
     """With most pods new the way back takes several windows on the stable template."""
     await stage.play({f"{name}, crashing": crashing_late(*late) for name, late in LATE.items()})

@@ -5,6 +5,7 @@ speaks of. If that is so, no write is special; so each one is tried.
 """
 
 import asyncio
+from collections.abc import Iterable
 
 import pytest
 
@@ -124,22 +125,29 @@ async def test_a_death_at_any_write_of_a_rollout_changes_nothing_but_its_length(
     )
 
 
+SHORT_LIVED = {"1 pod": ALONE, "3 pods, 0/1": ONE_LESS, "4 pods, 1/0": MANY_WINDOWS, "10 pods": LARGE}
+
+
+def short_lived(names: Iterable[str]) -> dict[str, Scenario]:
+    """Each as a good release and as a bad one."""
+    return {
+        f"{name}, {'good' if good else 'bad'}: killed at each second write, {cut}": killed_each_time(
+            SHORT_LIVED[name], cut, 0.1, good=good
+        )
+        for name in names
+        for good, cut in ((True, Cut.UNSEEN), (False, Cut.AFTER))
+    }
+
+
 async def test_a_controller_that_lives_for_two_writes_at_a_time_still_gets_there(stage: Stage) -> None:
     """Memory between two writes would show here, in good releases and in bad ones, in one window or in many."""
-    scenarios = {}
-    for name, workload in {
-        "1 pod": ALONE,
-        "3 pods, 0/1": ONE_LESS,
-        "4 pods, 1/0": MANY_WINDOWS,
-        "10 pods": LARGE,
-    }.items():
-        for good in (True, False):
-            kind = "good" if good else "bad"
-            cut = Cut.UNSEEN if good else Cut.AFTER
-            scenarios[f"{name}, {kind}: killed at each second write, {cut}"] = killed_each_time(
-                workload, cut, 0.1, good=good
-            )
-    await stage.play(scenarios)
+    await stage.play(short_lived(["1 pod", "4 pods, 1/0"]))
+
+
+@pytest.mark.full
+async def test_so_it_does_for_every_kind_of_rollout(stage: Stage) -> None:
+    """The others take longer: more windows, more lives."""
+    await stage.play(short_lived(SHORT_LIVED))
 
 
 def stopped(workload: Workload, at: int, *, late: bool) -> Scenario:
@@ -170,16 +178,24 @@ def stopped(workload: Workload, at: int, *, late: bool) -> Scenario:
     return scenario
 
 
+def sleepers(writes: Iterable[int]) -> dict[str, Scenario]:
+    """Asleep at each of these writes, until the other has begun, or until all is over."""
+    return {
+        f"asleep at write {at}, until {'the end' if late else 'the other has begun'}": stopped(LARGE, at, late=late)
+        for at in writes
+        for late in (False, True)
+    }
+
+
 async def test_a_leader_that_wakes_up_in_the_middle_of_a_write_does_no_harm(stage: Stage) -> None:
     """The lease cannot stop a write that was on its way already; the write itself must fail."""
-    await stage.play(
-        {
-            f"asleep at write {at}, until {'the end' if late else 'the other has begun'}": stopped(LARGE, at, late=late)
-            for at in (1, 3, 4, 6, 9)
-            for late in (False, True)
-        },
-        width=10,
-    )
+    await stage.play(sleepers((1, 4)))
+
+
+@pytest.mark.full
+async def test_so_it_is_at_other_writes(stage: Stage) -> None:
+    """In a window, between two, and in a hold."""
+    await stage.play(sleepers((1, 3, 4, 6, 9)), width=10)
 
 
 @pytest.mark.full

@@ -130,6 +130,7 @@ async def test_scaling_from_one_to_ten_keeps_the_steps(stage: Stage) -> None:
     await stage.play(table((1, 10)), width=12)
 
 
+@pytest.mark.full
 async def test_scaling_from_ten_to_one_keeps_the_steps(stage: Stage) -> None:
     """Rounding may leave nothing of the old version; the stable one comes back."""
     await stage.play(table((10, 1)), width=12)
