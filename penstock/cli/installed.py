@@ -44,10 +44,10 @@ def spoken(path: str) -> str:
     return f"{'validatingadmissionpolicy' if kind == 'validatingadmissionpolicies' else kind[:-1]}/{name}"
 
 
-async def present(client: Client) -> tuple[str, ...]:
-    """The parts that are there."""
-    found = await asyncio.gather(*(_exists(client, path) for path in PARTS))
-    return tuple(path for path, there in zip(PARTS, found, strict=True) if there)
+async def present(client: Client, parts: tuple[str, ...] = PARTS) -> tuple[str, ...]:
+    """Those of the parts that are there."""
+    found = await asyncio.gather(*(_exists(client, path) for path in parts))
+    return tuple(path for path, there in zip(parts, found, strict=True) if there)
 
 
 async def _exists(client: Client, path: str) -> bool:
@@ -68,6 +68,12 @@ async def remove(client: Client, paths: Iterable[str]) -> tuple[str, ...]:
             continue
         gone.append(path)
     return tuple(gone)
+
+
+async def drop_leases(client: Client) -> None:
+    """Made by controllers themselves, for work and certificates; only the end of the namespace would take them away."""
+    names = map(objects.name, (await client.get(objects.leases(SYSTEM)))["items"])
+    await remove(client, [objects.lease(SYSTEM, name) for name in names if name.startswith("penstock-")])
 
 
 async def stop_controller(client: Client) -> tuple[str, ...]:

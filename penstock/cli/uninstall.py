@@ -9,7 +9,7 @@ webhook does not see would be a full release. So:
     3  the gate            from here on no release is held any more
     4  the rollouts again  those that were gated between 2 and 3, until none is found twice
     5  the locks           nothing is left that they could hold
-    6  the rest            webhook, rights, namespace
+    6  the rest            webhook, rights, namespace; left to Helm where that is what uninstalls
 
 Each step finds what is there, so it can be run again after any failure, and where half of it has gone already.
 """
@@ -42,18 +42,21 @@ webhook configurations, and hears of a change a little later."""
     "Default: release, but where a version has failed you have to say it.",
 )
 @click.option("--dry-run", is_flag=True, help="Only say what would be done.")
+@click.option("--for-helm", is_flag=True, help="Leave what Helm deletes next: webhook, rights, namespace.")
 @click.option("-y", "--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @formatted
 @common
-def uninstall(how: str | None, dry_run: bool, yes: bool, output: str) -> None:
+def uninstall(how: str | None, dry_run: bool, for_helm: bool, yes: bool, output: str) -> None:
     """Take Penstock out of the cluster.
 
     Works with controller and webhook already gone, and can be run again. Every Deployment is as its owner had it
     afterwards. Labels and annotations that people have written stay: they do nothing without Penstock.
     """
+    from penstock.cli import installed
     from penstock.cli.requests import confirm
 
-    parts, traces = run(_look)
+    rest = () if for_helm else installed.REST
+    parts, traces = run(lambda client, _namespace: _look(client, rest))
     halves = [trace for trace in traces if trace.half_done]
     way = chosen(how, halves)
     if not parts and not traces:
@@ -64,14 +67,14 @@ def uninstall(how: str | None, dry_run: bool, yes: bool, output: str) -> None:
         return
     if not yes:
         confirm("\n".join([*plan(way, parts, traces), "Go on?"]))
-    run(lambda client, _namespace: _work(client, way, output))
+    run(lambda client, _namespace: _work(client, way, rest, output))
 
 
-async def _look(client: "Client", _namespace: str) -> tuple[tuple[str, ...], tuple["Trace", ...]]:
+async def _look(client: "Client", rest: tuple[str, ...]) -> tuple[tuple[str, ...], tuple["Trace", ...]]:
     from penstock.cli.halves import survey
-    from penstock.cli.installed import present
+    from penstock.cli.installed import CONTROLLER, GATE, LOCKS, present
 
-    return await present(client), await survey(client)
+    return await present(client, (CONTROLLER, GATE, *LOCKS, *rest)), await survey(client)
 
 
 def chosen(how: str | None, halves: "list[Trace]") -> str:
@@ -104,7 +107,7 @@ def plan(way: str, parts: tuple[str, ...], traces: "tuple[Trace, ...]") -> list[
     return [*lines, *(f"{spoken(path)}: deleted" for path in parts)]
 
 
-async def _work(client: "Client", way: str, output: str) -> None:
+async def _work(client: "Client", way: str, rest: tuple[str, ...], output: str) -> None:
     from penstock.cli import installed
     from penstock.cli.halves import forget, survey, tidy, wipe
 
@@ -121,7 +124,9 @@ async def _work(client: "Client", way: str, output: str) -> None:
     if way != "hold":
         await wipe(client)
         await forget(client)
-    removed += await installed.remove(client, installed.REST)
+    removed += await installed.remove(client, rest)
+    if not rest:
+        await installed.drop_leases(client)
     _check(done)
     names = [installed.spoken(path) for path in removed]
     lines = [*(f"{one.key}: {one.did}" for one in done.values()), *(f"{name}: deleted" for name in names)]

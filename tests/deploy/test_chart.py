@@ -44,7 +44,7 @@ def _template(
     major: int, *values: str, namespace: str = "penstock-system", check: bool = False
 ) -> subprocess.CompletedProcess[str]:
     command = [helm(major), "template", "penstock", CHART, "--namespace", namespace, "--kube-version", "1.37.2"]
-    command += ["--set", "createNamespace=true"]
+    command += ["--set", "createNamespace=true", "--no-hooks"]
     chosen = [part for value in values for part in ("--set", value)]
     return subprocess.run([*command, *chosen], capture_output=True, text=True, check=check)
 
@@ -52,6 +52,7 @@ def _template(
 def test_the_templates_are_made_from_the_base() -> None:
     """`make chart` was run after the last change of deploy/base."""
     stored = {path.name: path.read_text(encoding="utf-8") for path in TEMPLATES.iterdir()}
+    assert "Written by hand" in stored.pop("uninstall.yaml")
     assert stored == templates()
 
 
@@ -83,7 +84,7 @@ def test_values_change_what_they_say() -> None:
         image = pod["containers"][0]
         assert (image["image"], image["imagePullPolicy"]) == ("registry.example.org/penstock:v1", "Always")
         assert (pod["imagePullSecrets"], spec["replicas"]) == ([{"name": "one"}, {"name": "two"}], replicas)
-    assert controller["template"]["spec"]["containers"][0]["args"][-1] == "--namespaces=shop,billing"
+    assert controller["template"]["spec"]["containers"][0]["args"].count("--namespaces=shop,billing") == 1
     assert webhook["template"]["spec"]["containers"][0]["resources"]["limits"] == {"memory": "1Gi"}
     assert objects["ConfigMap", "penstock"]["data"] == {"penstock.yaml": "version: 1\n"}
 
@@ -104,3 +105,31 @@ def test_a_value_that_cannot_be_is_refused_with_its_place(value: str, namespace:
     answer = _template(4, value, namespace=namespace)
     assert answer.returncode != 0
     assert said in answer.stderr.replace(".", "/") or said in answer.stderr
+
+
+@pytest.mark.cluster
+@pytest.mark.full
+def test_what_ends_releases_before_an_uninstallation_exists_only_then() -> None:
+    """Rights to every Deployment that lay around would be the best there is to steal; none is given by a star."""
+
+    def hooks(*values: str) -> list[Object]:
+        command = [helm(4), "template", "penstock", CHART, "--namespace", "penstock-system"]
+        chosen = [part for value in values for part in ("--set", value)]
+        said = subprocess.run([*command, *chosen], capture_output=True, text=True, check=True).stdout
+        found = [obj for obj in yaml.safe_load_all(said) if obj]
+        return [obj for obj in found if "helm.sh/hook" in obj["metadata"].get("annotations", {})]
+
+    made = hooks("onUninstall=undo")
+    assert {obj["metadata"]["annotations"]["helm.sh/hook"] for obj in made} == {"pre-delete"}
+    kinds = ["ClusterRole", "ClusterRoleBinding", "Job", "Role", "RoleBinding", "ServiceAccount"]
+    assert sorted(obj["kind"] for obj in made) == kinds
+    policies = {obj["metadata"]["annotations"]["helm.sh/hook-delete-policy"] for obj in made if obj["kind"] != "Job"}
+    assert policies == {"before-hook-creation,hook-succeeded,hook-failed"}
+    rules = [rule for obj in made for rule in obj.get("rules", [])]
+    assert "*" not in {word for rule in rules for words in rule.values() for word in words}
+    container = next(obj for obj in made if obj["kind"] == "Job")["spec"]["template"]["spec"]["containers"][0]
+    assert container["args"] == ["--on-uninstall=undo"]
+    assert (
+        "args" not in next(obj for obj in hooks() if obj["kind"] == "Job")["spec"]["template"]["spec"]["containers"][0]
+    )
+    assert hooks("onUninstall=none") == []
