@@ -99,6 +99,8 @@ class Cluster:
         return replace(self.sets[name])
 
     def delete(self, gone: ReplicaSet) -> None:
+        if gone.name not in self.sets:  # deleted by us since its cache was filled: the real one passes over NotFound
+            return
         if self.sets[gone.name].version != gone.version:
             raise Conflict
         del self.sets[gone.name]
