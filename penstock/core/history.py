@@ -14,6 +14,7 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core.gate import way_back
+from penstock.core.jsontext import parsed
 from penstock.core.patch import value_at
 from penstock.core.reasons import Reason
 from penstock.core.record import MAX_REASON, Record
@@ -125,7 +126,7 @@ def encode(one: Entry) -> str:
 def decode(text: object) -> Entry | None:
     """The entry that `encode` wrote; None for anything else."""
     try:
-        values = json.loads(text) if isinstance(text, str) else {}
+        values = parsed(text) if isinstance(text, str) else {}
         if values.pop("v") != VERSION:
             return None
         started, ended, images = values["started"], values["ended"], values["images"]

@@ -4,13 +4,13 @@ Each annotation has one parser in the table PARSERS; admission runs it on a chan
 A parser raises AnnotationError; nothing is ever guessed or silently replaced by a default.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from penstock.core import keys, queries
+from penstock.core.jsontext import parsed
 from penstock.core.units import AnnotationError, count, duration, is_percent, percentage, quoted, split
 
 STEPS_EXAMPLE = '"1, 25%, 50%"'
@@ -145,7 +145,7 @@ def request(text: str) -> Request:
     """`{"do": "approve", "rollout": "3f2a9c1e", "step": 1}`."""
     example = '{"do": "approve", "rollout": "3f2a9c1e", "step": 1}'
     try:
-        value: Any = json.loads(text)
+        value: Any = parsed(text)
     except (ValueError, RecursionError) as error:
         column = getattr(error, "colno", 1)
         raise AnnotationError("this is not JSON", example, column) from None

@@ -10,6 +10,7 @@ from typing import Any
 
 from penstock.core import keys
 from penstock.core.fields import ROLLING, Fields, malformed
+from penstock.core.jsontext import parsed
 from penstock.core.ownership import Owners
 from penstock.core.rollout import Phase
 from penstock.core.template import digest, template_hash
@@ -93,7 +94,7 @@ def superseded(record: Record, declared: str, loose: str, generation: int) -> Re
 def declared(aside: str | None, record: Record) -> dict[str, Any] | None:
     """The declared template that a retreat has put aside; None where there is none, or it is another one."""
     try:
-        template = json.loads(aside or "null")
+        template = parsed(aside or "null")
         fits = isinstance(template, dict) and template_hash(template) == record.declared
     except (ValueError, AttributeError, TypeError, RecursionError):
         return None
@@ -117,7 +118,7 @@ def decode(text: str) -> Record:
     if len(text) > LONGEST:
         raise RecordError(f"the record has {len(text)} characters, more than any that Penstock writes")
     try:
-        values = json.loads(text)
+        values = parsed(text)
         version = values.pop("v")
     except (ValueError, AttributeError, TypeError, KeyError, RecursionError):
         raise RecordError("the record is not readable JSON") from None
