@@ -21,7 +21,7 @@ from penstock.core.observation import moment
 from penstock.core.reasons import ENDS, Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
-from penstock.kube import ApiError, Client, Conflict, Denied, Invalid, NotFound, objects
+from penstock.kube import ApiError, Client, Conflict, Denied, Invalid, LeaseLost, NotFound, objects
 
 Object = dict[str, Any]
 log = structlog.get_logger()
@@ -128,6 +128,12 @@ class History:
                     log.warning("the history is tried again", error=str(error))
                     await asyncio.sleep(pause)
                     pause = min(LONGEST_PAUSE, pause * 2)
+                except LeaseLost:
+                    raise
+                except Exception:  # the task is one of the controller's group: what came out would end all rollouts
+                    log.exception("the history cannot be written by an error of ours")
+                    self._left.clear()
+                    return
                 else:
                     self._left = {key: one for key, one in self._left.items() if one not in entries}
         finally:

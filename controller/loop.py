@@ -7,7 +7,8 @@ the next event or due time; it knows nothing that is not in the cluster, so it m
 import asyncio
 import random
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -288,18 +289,20 @@ class Rollout:
             return SETTLE
         if decision.over:
             self._over = True  # before anything is awaited: what is seen from here on is another rollout's
+            self._history.look(sight, decision, ended)  # no other look would make up for an error in telling
             await self._tell(sight, decision, numbers)
-            self._history.look(sight, decision, ended)
             return 0.0
         if keys.RECORD not in sight.seen.deployment.annotations:
             self._history.look(sight, decision, ended)
             await self._history.settled()  # the traces that are cleared away are all that tells of its end
         written = await write(self.shard.client, sight, decision)
         if written:
-            self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
+            with _beside("metrics"):
+                self.shard.telemetry.carried_out(sight.seen, record_of(sight.deployment), decision)
         await self._tell(sight, decision, numbers, written)
         if self._spoke:
-            self.shard.telemetry.traced(sight.seen, record_of(sight.deployment), decision)
+            with _beside("traces"):
+                self.shard.telemetry.traced(sight.seen, record_of(sight.deployment), decision)
         self._history.look(sight, decision, ended)
         return min(decision.wait, SETTLE) if written else decision.wait
 
@@ -332,7 +335,8 @@ class Rollout:
             await tell(self.shard.client, sight, decision, instance, now=written, changed=changed)
             self._told = said
             if changed:
-                self._notify(sight, decision)
+                with _beside("notifications"):
+                    self._notify(sight, decision)
             rejected = decision.reason is Reason.REJECTED and decision.write is not None
             if changed and (decision.reason in ENDS or rejected):
                 self.shard.telemetry.ended.labels(decision.reason).inc()
@@ -352,7 +356,8 @@ class Rollout:
         if decision.step != self._step:
             self._step = decision.step
             self._watcher.flaps.clear()
-        self.shard.telemetry.decided(self.namespace, self.name, seen, self._record, decision)
+        with _beside("metrics"):
+            self.shard.telemetry.decided(self.namespace, self.name, seen, self._record, decision)
         self.shard.board.looked(seen, decision)
         said, now = (decision.reason, decision.message), time.monotonic()
         changed = said != self._logged
@@ -366,13 +371,23 @@ class Rollout:
         if self._spoke:
             self.shard.telemetry.decisions.labels(decision.reason).inc()
             if self.shard.recording:
-                self.shard.recording.keep(seen, decided)
+                with _beside("recording"):  # its disk may be full
+                    self.shard.recording.keep(seen, decided)
         return due
 
     def _pause(self, now: float) -> float:
         """Seconds between two tellings of numbers alone, which change at every look: a rollout that is held over a
         weekend would otherwise write its condition every few seconds."""
         return NUMBERS if now - self._since < LIVELY else NUMBERS_HELD
+
+
+@contextmanager
+def _beside(what: str) -> Iterator[None]:
+    """What only shows a rollout to people; an error in it must not hold the rollout."""
+    try:
+        yield
+    except Exception:  # whatever it is
+        log.exception("a look was not shown", where=what)
 
 
 def _time() -> float:
