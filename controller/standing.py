@@ -4,12 +4,12 @@ They end with the rollout, or scrapes would grow for ever; and only so many roll
 every namespace would cost the Prometheus more than it costs the cluster.
 """
 
-import time
 from collections.abc import Callable, Iterable
 from functools import partial
 
 from prometheus_client import CollectorRegistry
 
+from penstock.clock import CLOCK
 from penstock.core.decide import situation
 from penstock.core.decision import Decision
 from penstock.core.observation import Observation
@@ -27,7 +27,7 @@ Place = tuple[str, str]
 class Standing:
     """What is shown of each rollout."""
 
-    def __init__(self, registry: CollectorRegistry, most: int = MOST, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, registry: CollectorRegistry, most: int = MOST, clock: Callable[[], float] = CLOCK.now) -> None:
         self._most, self._clock = most, clock
         self._unlisted = instruments.gauge(series.UNLISTED, registry)
         self._of = {known: instruments.gauge(known, registry) for known in (*series.PER_ROLLOUT, *series.PER_CHECK)}

@@ -5,13 +5,13 @@ What belongs to one rollout is in `standing`; here is what belongs to the proces
 
 import asyncio
 import sys
-import time
 from collections.abc import Callable, Iterable
 
 import structlog
 from aiohttp import web
 
 from controller.standing import Standing
+from penstock.clock import CLOCK
 from penstock.core.decision import Decision
 from penstock.core.observation import Observation
 from penstock.core.reasons import Reason
@@ -26,7 +26,7 @@ from penstock.signals.tracing import Tracing
 class Telemetry:
     """The controller's metrics, and whether it is ready."""
 
-    def __init__(self, clock: Callable[[], float] = time.time, tracing: Tracing | None = None) -> None:
+    def __init__(self, clock: Callable[[], float] = CLOCK.now, tracing: Tracing | None = None) -> None:
         self.tracing = tracing or Tracing()
         self.registry = into = instruments.registry()
         self.ready = False

@@ -5,9 +5,9 @@ so. The one exception is /fence: it limits what our own identity may do, and ref
 stands.
 """
 
-import time
 from collections.abc import Callable, Mapping
 
+from penstock.clock import CLOCK
 from penstock.core.admission import Request, admit
 from penstock.core.review import Review, fence, review
 from webhook.review import Answer
@@ -17,7 +17,7 @@ Decide = Callable[[Request], Answer]
 FENCE = "/fence"
 
 
-def decisions(*, strict: bool, clock: Callable[[], float] = time.time) -> Mapping[str, Decide]:
+def decisions(*, strict: bool, clock: Callable[[], float] = CLOCK.now) -> Mapping[str, Decide]:
     """One decision per path."""
 
     def gate(request: Request, gating: bool) -> Answer:

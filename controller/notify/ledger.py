@@ -5,12 +5,12 @@ weeks. Written after a message was sent, so a crash between the two repeats it: 
 """
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable
 
 import msgspec
 import structlog
 
+from penstock.clock import CLOCK
 from penstock.kube import ApiError, Client, NotFound, objects
 
 NAME = "penstock-notified"
@@ -25,7 +25,7 @@ class Ledger:
     """What was told, of one shard; its key in the ConfigMap is the name of the shard's lease."""
 
     def __init__(
-        self, client: Client | None, namespace: str, shard: str, clock: Callable[[], float] = time.time
+        self, client: Client | None, namespace: str, shard: str, clock: Callable[[], float] = CLOCK.now
     ) -> None:
         self._client, self._path, self._shard, self._clock = client, objects.configmap(namespace, NAME), shard, clock
         self._told: dict[str, int] = {}

@@ -6,7 +6,6 @@ somebody asks, from the newest state: a viewer that is slow, or was away, gets f
 
 import asyncio
 import secrets
-import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -18,6 +17,7 @@ import structlog
 from controller.web import view
 from controller.web.tracks import Track
 from controller.web.view import Result, Row, Said, Whole
+from penstock.clock import CLOCK
 from penstock.core.decide import situation
 from penstock.core.decision import Decision
 from penstock.core.observation import Observation
@@ -70,7 +70,7 @@ class Entry:
 class Board:
     """All of it. `kept` is False where there is no page: then nothing is kept."""
 
-    def __init__(self, kept: bool = True, clock: Callable[[], float] = time.time) -> None:
+    def __init__(self, kept: bool = True, clock: Callable[[], float] = CLOCK.now) -> None:
         self.kept, self.clock = kept, clock
         self.life = secrets.token_hex(4)
         """Versions of another process say nothing about this one's."""

@@ -6,6 +6,10 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from controller.standing import Standing
+from controller.telemetry import Telemetry
+from controller.web.board import Board
+from penstock import clock
+from penstock.clock import CLOCK
 from penstock.core.decide import decide
 from penstock.core.decision import Decision
 from penstock.core.observation import Observation
@@ -130,3 +134,11 @@ def test_of_a_mass_release_only_so_many_rollouts_have_series(most: int) -> None:
 
     assert (len(listed), unlisted) == (most, 3 - most)
     assert (len(shown.places), "cart" in shown.places) == (most, True)
+
+
+def test_ages_are_by_the_clock_that_records_are_written_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The API server's: with a clock of our own ten minutes ahead, every window would have been open for ten minutes,
+    and an alert would say so."""
+    monkeypatch.setattr(CLOCK, "ahead", -600.0)
+    assert abs(Telemetry().standing._clock() - clock.now()) < 5
+    assert abs(Board().clock() - clock.now()) < 5
