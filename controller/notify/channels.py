@@ -8,6 +8,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any, Protocol
@@ -25,6 +26,11 @@ PATIENCE = 15.0
 MOST_LINES = 20
 LONGEST = 1500
 LARGEST_FILE = 16 * 1024
+
+
+THREADS = ThreadPoolExecutor(2, "apprise")
+"""Of its own: a service that never answers keeps its thread, and in the common ones names are looked up, also that of
+the API server."""
 
 
 class Failed(Exception):
@@ -63,7 +69,7 @@ class Apprise:
     async def send(self, notices: Sequence[Notice], cluster: str) -> None:
         url = secret(self.file)
         async with asyncio.timeout(PATIENCE + 15):
-            await asyncio.to_thread(_by_apprise, url, *words(notices, cluster))
+            await asyncio.get_running_loop().run_in_executor(THREADS, _by_apprise, url, *words(notices, cluster))
 
 
 def unsendable(notifications: Notifications) -> Iterator[str]:
