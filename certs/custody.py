@@ -1,8 +1,8 @@
 """Looks after the certificates while it holds the lease `penstock-certs`: look, plan, do one thing, look again.
 
 Three watches, each on one object by its name, only wake it up; what it decides on is read anew each time, because a
-cache that lags behind our own write would make us write twice. At rest there is no request at all. Every write tests
-the version that was read or is safe to repeat, so a second process in the same position does no harm.
+cache that lags behind our own write would make us write twice. At rest the API server is asked nothing. Every write
+tests the version that was read or is safe to repeat, so a second process in the same position does no harm.
 """
 
 import asyncio

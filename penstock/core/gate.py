@@ -19,8 +19,6 @@ from penstock.core.template import loose_hash, template_hash
 
 Object = Mapping[str, Any]
 
-REVISION = "deployment.kubernetes.io/revision"
-"""The native controller's number of the version that runs; it writes the same one on that version's ReplicaSet."""
 REVISION_LENGTH = 20
 
 
@@ -116,7 +114,7 @@ def _record(old: Object, new: Object, fields: Fields) -> Record:
     before = record_of(old)
     rests = at_rest(old)
     known = before.stable if before else template_hash(old["spec"]["template"]) if rests else ""
-    revision = annotation(old, REVISION) or "" if rests and not before else ""
+    revision = annotation(old, keys.REVISION) or "" if rests and not before else ""
     return Record(
         uid=uid,
         id=rollout_id(uid, declared, value_at(old, ("metadata", "generation")) or 0),

@@ -35,7 +35,8 @@ DESIRED = "deployment.kubernetes.io/desired-replicas"
 """The native controller's own annotation on a ReplicaSet: where it differs from the replicas, it scales, not rolls."""
 
 REVISION = "deployment.kubernetes.io/revision"
-"""The native controller's own annotation on every Deployment; no manifest has it."""
+"""The native controller's number of the version that runs, on the Deployment and on that version's ReplicaSet; no
+manifest has it."""
 
 CONDITION = PREFIX + "Rollout"
 """Type of the condition in a Deployment's status."""

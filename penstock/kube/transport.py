@@ -62,6 +62,12 @@ class Client:
         other._more = {"Impersonate-User": user}
         return other
 
+    def guarded(self, before_write: Callable[[], None]) -> Self:
+        """The same connection for one who may write only as long as `before_write` does not raise."""
+        other = copy(self)
+        other.before_write = before_write
+        return other
+
     @classmethod
     @asynccontextmanager
     async def connect(
@@ -87,12 +93,6 @@ class Client:
             yield cls(connection, namespace)
         finally:
             await connection.close()
-
-    def guarded(self, before_write: Callable[[], None]) -> "Client":
-        """The same connection for one who may write only as long as `before_write` does not raise."""
-        other = Client(self._connection, self.namespace)
-        other.on_write, other.before_write = self.on_write, before_write
-        return other
 
     async def get(self, path: str, *, accept: str = JSON, timeout: float = DEADLINE, **params: Any) -> Object:
         """One object, or a list."""
