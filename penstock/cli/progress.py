@@ -18,17 +18,13 @@ from penstock.core.guard import record_of
 from penstock.core.judging import MISSING
 from penstock.core.observation import Pod
 from penstock.core.outlook import outlook, where
-from penstock.core.reasons import Reason
+from penstock.core.reasons import ENDS, Reason
 from penstock.core.record import Record
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.core.versions import changes
 
 Object = dict[str, Any]
-
-
-ENDS = frozenset({Reason.PROMOTED, Reason.RELEASED, Reason.FAILED_RELEASED, Reason.REVERTED, Reason.NO_STABLE})
-"""What was said before one of these was said of the rollout before."""
 
 
 @dataclass(frozen=True)
