@@ -73,6 +73,7 @@ def workload_for(fault: str, workload: Workload) -> Workload:
     )
 
 
+@pytest.mark.full
 async def test_a_version_that_fails_is_taken_back_and_stays_out(stage: Stage) -> None:
     """Each fault once, and each strategy at least once."""
     pairs = zip(FAULTS, [*WORKLOADS, "4 pods, 1/0"], strict=True)
@@ -136,17 +137,29 @@ LATE: dict[str, tuple[Workload, int]] = {
 }
 
 
+async def test_a_version_that_fails_is_taken_back(stage: Stage) -> None:
+    """Early, late, and because a person says so; every fault, strategy and step is part of the full run."""
+    early = {"crash-loop": "10 pods", "image-pull-failure": "4 pods, 1/0", "flap": "3 pods, 0/1"}
+    late = {"crashing": (crashing_late, "10 pods, 1/0, 3 pods"), "aborted": (aborted, "6 pods, 0/1, 3 pods")}
+    await stage.play(
+        {f"{fault}, {name}": taken_back(WORKLOADS[name], fault) for fault, name in early.items()}
+        | {f"{name}, {what}": make(*LATE[name]) for what, (make, name) in late.items()}
+    )
+
+
 @pytest.mark.full
 async def test_a_version_that_crashes_late_is_taken_back(stage: Stage) -> None:
     """With most pods new the way back takes several windows on the stable template."""
     await stage.play({f"{name}, crashing": crashing_late(*late) for name, late in LATE.items()})
 
 
+@pytest.mark.full
 async def test_a_release_that_is_taken_back_loses_no_capacity(stage: Stage) -> None:
     """Healthy new pods go only as fast as old ones become Ready; another try and the stable version follow."""
     await stage.play({f"{name}, aborted": aborted(*late) for name, late in LATE.items()})
 
 
+@pytest.mark.full
 async def test_after_a_failure_another_version_starts_at_the_first_step(stage: Stage) -> None:
     """A verdict belongs to one template; the next one gets its own."""
     workload = WORKLOADS["10 pods"]

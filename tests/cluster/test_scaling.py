@@ -120,11 +120,13 @@ def table(sizes: tuple[int, ...], surge: int | str = "25%") -> dict[str, Scenari
     return found | {f"{name} {phase}": scaled(m, sizes, good=False, surge=surge) for phase, m in BAD.items()}
 
 
+@pytest.mark.full
 async def test_scaling_to_zero_and_back_does_not_promote_the_new_version(stage: Stage) -> None:
     """From zero the native controller fills the newest ReplicaSet; it must not be there any more."""
     await stage.play(table((10, 0, 10)), width=12)
 
 
+@pytest.mark.full
 async def test_scaling_from_one_to_ten_keeps_the_steps(stage: Stage) -> None:
     """One new pod of one may become six of ten; that is taken back, and the step opened anew."""
     await stage.play(table((1, 10)), width=12)
@@ -159,6 +161,7 @@ def scaled_alone(moment: Moment, sizes: tuple[int, ...], most: int) -> Scenario:
     return scenario
 
 
+@pytest.mark.full
 async def test_scaling_without_a_controller_keeps_the_share(stage: Stage) -> None:
     """In a hold and in a window that nobody closes: clamps in percent follow the number of replicas."""
     cases = {(10, 20): 5, (10, 5): 2, (10, 20, 5): 2, (10, 15, 30): 8, (4, 8): 3}
@@ -170,6 +173,18 @@ async def test_scaling_without_a_controller_keeps_the_share(stage: Stage) -> Non
             for name, moment in moments.items()
         },
         width=10,
+    )
+
+
+async def test_the_replicas_may_change_during_a_release(stage: Stage) -> None:
+    """One change of each kind, and one that nobody sees; every phase is part of the full run."""
+    await stage.play(
+        {
+            "10 → 0 → 10 in a hold": scaled(held, (10, 0, 10)),
+            "1 → 10 in a hold": scaled(held, (1, 10)),
+            "10 → 1 in a window": scaled(in_phase("Opening"), (10, 1)),
+            "10 → 20 in a hold, dead": scaled_alone(held, (10, 20), 5),
+        }
     )
 
 
