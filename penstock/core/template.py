@@ -11,6 +11,10 @@ from typing import Any
 
 POD_HASH = "pod-template-hash"
 
+STRONG = 32
+"""Digits of a template's hash: it is what the fence goes by, so nobody may compute a template for it. Ten could be had
+within minutes."""
+
 RESTART_ANNOTATIONS = (
     "kubectl.kubernetes.io/restartedAt",
     "reloader.stakater.com/last-reloaded-from",
@@ -35,7 +39,7 @@ def plain(template: Mapping[str, Any]) -> dict[str, Any]:
 
 def template_hash(template: Mapping[str, Any]) -> str:
     """Equal for two templates exactly if they give the same pods."""
-    return digest(_without_nulls(plain(template)))
+    return digest(_without_nulls(plain(template)), STRONG)
 
 
 def loose_hash(template: Mapping[str, Any]) -> str:
@@ -44,7 +48,7 @@ def loose_hash(template: Mapping[str, Any]) -> str:
     notes = (bare["metadata"].get("annotations") or {}).items()
     kept = {k: v for k, v in notes if k not in RESTART_ANNOTATIONS}
     bare["metadata"]["annotations"] = kept or None
-    return digest(_without_nulls(bare))
+    return digest(_without_nulls(bare), STRONG)
 
 
 def _without_nulls(value: Any) -> Any:
