@@ -52,13 +52,14 @@ class Target:
 
 def _address(text: Any) -> str:
     """A pod's own address, if it can be one: status is written by kubelets, and forged ones lead to loopback or to
-    a cloud's metadata."""
+    a cloud's metadata, also in an IPv6 address that is a tunnel to an IPv4 one."""
     try:
         ip = ipaddress.ip_address(text or "")
     except ValueError:
         return ""
     forged = ip.is_loopback or ip.is_link_local or ip.is_multicast or ip.is_unspecified or ip.is_reserved
-    return "" if forged or getattr(ip, "ipv4_mapped", None) else str(ip)
+    hidden = any(getattr(ip, way, None) for way in ("ipv4_mapped", "sixtofour", "teredo", "scope_id"))
+    return "" if forged or hidden else str(ip)
 
 
 def _port(text: str | None) -> int | None:
