@@ -21,6 +21,8 @@ LOCKS = (
 )
 REST = (
     objects.namespace(SYSTEM),
+    objects.admission_policy_binding("penstock-fence"),
+    objects.admission_policy("penstock-fence"),
     objects.admission_policy_binding("penstock-history"),
     objects.admission_policy("penstock-history"),
     "/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas/penstock-leases",

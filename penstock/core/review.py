@@ -1,5 +1,5 @@
 """Validation: bad annotations are refused where they are written, un-gated changes in strict mode, and template
-writes of our own identity that are neither the declared nor the stable version.
+writes of our own identity that are neither the declared nor the stable version, or make another one of these.
 
 Only a key that this write changes is judged: an object that was already bad stays editable.
 """
@@ -52,17 +52,28 @@ def problems(new: Mapping[str, Any], old: Mapping[str, Any] | None, kind: str = 
 
 
 def fence(request: Request) -> Review:
-    """The answer of /fence: our own identity may declare two templates only, so a stolen token starts no other pod."""
+    """The answer of /fence: our own identity may show two templates only, and not choose them, so a stolen token starts
+    no other pod. What needs no hash is refused in the API server, see deploy/base/fence.yaml."""
     new, old = request.object, request.old
     if request.username != keys.CONTROLLER or new is None or old is None:
         return ALLOWED
-    template = template_hash(new["spec"]["template"])
-    if template == template_hash(old["spec"]["template"]):
-        return ALLOWED
+    shown, before = (template_hash(each["spec"]["template"]) for each in (new, old))
     record = record_of(old)
-    if record and template in (record.declared, record.stable):
+    if shown != before and not (record and shown in (record.declared, record.stable)):
+        return _fenced("the controller may only set the record's declared or stable template")
+    if annotation(new, keys.RECORD) in (None, annotation(old, keys.RECORD)):
         return ALLOWED
-    message = "the controller may only set the record's declared or stable template"
+    after = record_of(new)
+    if record is None or after is None:
+        return _fenced("the controller may only change a record that can be read, into one")
+    if after.declared not in (record.declared, before):
+        return _fenced("the controller may only record what is declared")
+    if shown != before and after.stable != record.stable:
+        return _fenced("the controller may not choose the stable version and show it in one write")
+    return ALLOWED
+
+
+def _fenced(message: str) -> Review:
     return Review(False, message, reason="Fenced")
 
 

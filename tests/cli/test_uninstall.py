@@ -65,6 +65,8 @@ def test_parts_are_named_as_kubectl_names_them() -> None:
         "validatingadmissionpolicybinding/penstock-step-lock",
         "validatingadmissionpolicy/penstock-step-lock",
         "namespace/penstock-system",
+        "validatingadmissionpolicybinding/penstock-fence",
+        "validatingadmissionpolicy/penstock-fence",
         "validatingadmissionpolicybinding/penstock-history",
         "validatingadmissionpolicy/penstock-history",
         "flowschema/penstock-leases",

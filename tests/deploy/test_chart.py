@@ -20,13 +20,22 @@ def keyed(text: str) -> dict[tuple[str, str], Object]:
     found = {}
     for obj in yaml.safe_load_all(text):
         if obj:
-            for hook in obj.get("webhooks", []):
-                for condition in hook["matchConditions"]:
-                    condition["expression"] = " ".join(condition["expression"].split())
             if "webhooks" in obj:
                 obj["webhooks"] = sorted(obj["webhooks"], key=lambda hook: hook["name"])
-            found[obj["kind"], obj["metadata"]["name"]] = obj
+            found[obj["kind"], obj["metadata"]["name"]] = folded(obj)
     return found
+
+
+def folded(value: Any) -> Any:
+    """The same, with every expression in one line."""
+    if isinstance(value, list):
+        return [folded(each) for each in value]
+    if not isinstance(value, dict):
+        return value
+    return {
+        key: " ".join(each.split()) if key == "expression" and isinstance(each, str) else folded(each)
+        for key, each in value.items()
+    }
 
 
 def kustomized(directory: str) -> dict[tuple[str, str], Object]:

@@ -112,7 +112,8 @@ def test_the_controller_opens_its_windows(alone: Installation) -> None:
 
 def test_the_fence_fails_closed(alone: Installation) -> None:
     """Whoever kills the webhook gains nothing from a stolen token: no other template while nobody can judge it."""
-    assert "failed calling webhook" in said(alone, "running", {"spec": image("evil:1")}, alone.controller)
+    assert "failed calling webhook" in said(alone, "held", {"spec": image("evil:1")}, alone.controller)
+    assert "penstock-fence" in said(alone, "running", {"spec": image("evil:1")}, alone.controller)
 
 
 def strict(found: Installation) -> Object:
