@@ -146,7 +146,8 @@ class Custody:
             if left <= 0:
                 return
             try:
-                await asyncio.wait_for(self._woken.wait(), min(left, LONGEST_SLEEP))
+                async with asyncio.timeout(min(left, LONGEST_SLEEP)):
+                    await self._woken.wait()
             except TimeoutError:
                 if self._seen is not None and self._plan(self._seen).action not in (Action.REST, Action.ASK):
                     return

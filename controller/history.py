@@ -67,7 +67,8 @@ class History:
         """Wait a moment for entries that are being written."""
         if self._left:
             try:
-                await asyncio.wait_for(self._written.wait(), PATIENCE)
+                async with asyncio.timeout(PATIENCE):
+                    await self._written.wait()
             except TimeoutError:
                 log.info("the history is written later")
 

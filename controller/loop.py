@@ -5,6 +5,7 @@ the next event or due time; it knows nothing that is not in the cluster, so it m
 """
 
 import asyncio
+import math
 import random
 import time
 from collections.abc import Iterator
@@ -45,6 +46,9 @@ log = structlog.get_logger()
 
 SETTLE = 0.3
 """Seconds to wait for the event of our own write before looking again anyway."""
+
+DOUBT = 1.0
+"""Seconds between two looks while the lease may be another's."""
 
 BUG_PAUSE = 30.0
 """Seconds before a workload whose look raised an error of our own is looked at again; the others go on."""
@@ -193,6 +197,8 @@ class Rollout:
         self._read = _time()
         """When all of it was last read from the API server, or begun to be watched."""
         self._step = 0
+        self._doubted = math.inf
+        """Since when its record has been another leader's."""
         self._over = self._spoke = False
         self._ended = ""
         """Id of the rollout whose end this process itself has decided and told."""
@@ -228,8 +234,9 @@ class Rollout:
                 task.cancel()
 
     async def _sleep(self, seconds: float) -> None:
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), min(seconds, max(self._read + RESYNC - _time(), 0.1)))
+        with suppress(TimeoutError):  # asyncio.wait_for of Python 3.11 loses a cancellation that comes with the event
+            async with asyncio.timeout(min(seconds, max(self._read + RESYNC - _time(), 0.1))):
+                await self._wake.wait()
 
     async def _measured_look(self) -> float:
         """One look, and how late it came to its end."""
@@ -304,7 +311,8 @@ class Rollout:
             with _beside("traces"):
                 self.shard.telemetry.traced(sight.seen, record_of(sight.deployment), decision)
         self._history.look(sight, decision, ended)
-        return min(decision.wait, SETTLE) if written else decision.wait
+        doubtful = decision.reason is Reason.FORMER_LEADER and not self._leads(decision)
+        return min(decision.wait, SETTLE if written else DOUBT if doubtful else math.inf)
 
     async def _fresh(self, epoch: int) -> Sight:
         """From the API server; what our watch did not tell of is known from now on all the same."""
@@ -329,8 +337,7 @@ class Rollout:
     async def _tell(self, sight: Sight, decision: Decision, numbers: bool, written: Object | None = None) -> None:
         said = (decision.reason, decision.message)
         changed = said != self._told
-        ours = decision.reason is not Reason.FORMER_LEADER or self.shard.lease.fresh()
-        if decision.shown and ours and (changed or numbers):
+        if decision.shown and self._leads(decision) and (changed or numbers):
             instance = self.shard.settings.identity
             await tell(self.shard.client, sight, decision, instance, now=written, changed=changed)
             self._told = said
@@ -343,6 +350,15 @@ class Rollout:
         if decision.reason in ENDS:
             record = record_of(sight.deployment)
             self._ended = record.id if record else self._ended
+
+    def _leads(self, decision: Decision) -> bool:
+        """Only a renewal from after the first sight of another leader's mark proves that the mark was forged, and is to
+        be told of; until its next renewal a former leader knows no better, and would speak into the new one's work."""
+        if decision.reason is not Reason.FORMER_LEADER:
+            self._doubted = math.inf
+            return True
+        self._doubted = min(self._doubted, _time())
+        return self.shard.lease.age() < _time() - self._doubted
 
     def _notify(self, sight: Sight, decision: Decision) -> None:
         record, place = record_of(sight.deployment), (self.namespace, self.name)

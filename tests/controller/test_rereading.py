@@ -75,7 +75,7 @@ class Shard:
 
     def __init__(self, client: Client) -> None:
         self.client, self.telemetry, self.recording = client, Telemetry(), None
-        self.lease = Lease("me", lambda: 0.0)
+        self.settings, self.lease = Settings(), Lease("me", lambda: 0.0)
         self.lease.taken(1, 0.0)
         self.sources = self.group = None
         self.board = Board(kept=False)
@@ -139,6 +139,51 @@ async def test_conflicts_without_end_are_tried_ever_more_rarely(monkeypatch: pyt
         assert 15 <= len(writes) <= 60
         assert writes[2] - writes[0] < 0.5  # natural ones are not waited for
         assert writes[-1] - writes[-2] <= 5.0
+
+
+@pytest.mark.parametrize("renewed", [False, True])
+async def test_another_leaders_mark_is_told_of_only_by_who_has_renewed_since(
+    renewed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A lease that was handed over by hand is taken for ours until the next renewal: what is said of it until then
+    would stand in the new leader's status."""
+    server, told = Deaf(), []
+
+    async def tell(*_: Any, **__: Any) -> None:
+        told.append(asyncio.get_running_loop().time())
+
+    monkeypatch.setattr(loop, "tell", tell)
+    with running(server, lambda _: Decision(Reason.FORMER_LEADER, "its record was edited"), monkeypatch) as rollout:
+        now = asyncio.get_running_loop().time
+        monkeypatch.setattr(rollout, "_notify", lambda *_: None)
+        rollout.shard.lease = lease = Lease("me", now)
+        begun = now()
+        lease.renewed(begun)
+        await asyncio.sleep(3)
+        if renewed:
+            lease.renewed(now())
+        await asyncio.sleep(6)
+        assert [3 <= at - begun < 5 for at in told] == [True] * renewed
+
+
+@pytest.mark.parametrize("later", range(4))
+async def test_a_cancellation_that_comes_with_an_event_is_not_lost(later: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rollout that went on after the lease was lost would hold up the process, and write."""
+    with running(Deaf(), lambda _: QUIET, monkeypatch) as rollout:
+
+        async def sleep() -> None:
+            while True:
+                await rollout._sleep(60)
+                rollout._wake.clear()
+
+        sleeping = asyncio.create_task(sleep())
+        await asyncio.sleep(1)
+        rollout._woken()
+        for _ in range(later):
+            await asyncio.sleep(0)
+        sleeping.cancel()
+        await asyncio.wait({sleeping}, timeout=5)
+        assert sleeping.cancelled()
 
 
 async def test_a_wish_to_be_left_alone_for_a_day_is_not_granted(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -131,9 +131,9 @@ class Holders:
 def trespasses(holders: Holders, rivals: Sequence[Rival], grace: float) -> list[str]:
     """Writes that were accepted from one rival while another, or nobody, held the lease.
 
-    A lease that a person edits or deletes takes its holder by surprise, who learns of it at its next renewal. Until
-    then, `grace` seconds at most, its writes are no trespass as long as the new holder has not written anything; an
-    Event changes nothing and is not refused then either.
+    A lease that a person edits or deletes takes its holder by surprise, who learns of it at its next renewal: that is
+    refused, and the lease is read. Until a second after that, `grace` seconds at most, its writes are no trespass as
+    long as the new holder has not written anything; an Event changes nothing and is not refused then either.
     """
     found = []
     for rival in rivals:
@@ -142,9 +142,11 @@ def trespasses(holders: Holders, rivals: Sequence[Rival], grace: float) -> list[
             term = holders.at(version)
             if term is None or term.holder == rival.identity:
                 continue
+            known = sorted(each.at for each in rival.proxy.ledger if each.resource == "leases" and each.at > term.at)
+            end = min(term.at + grace, known[1] + 1.0) if len(known) > 1 else term.at + grace
             late, index = entry.at - term.at, bisect(others, term.version)
             begun = index < len(others) and others[index] < version and entry.resource != "events"
-            if late > grace or begun:
+            if entry.at > end or begun:
                 work = ", which had begun its work" if begun else ""
                 who = f"{term.holder or 'nobody'}{work}"
                 found.append(f"{rival.identity}: {entry} {late:.2f} s after the lease came to {who}")
