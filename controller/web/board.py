@@ -146,8 +146,8 @@ class Board:
 
     def _conclude(self, entry: Entry, decision: Decision) -> None:
         mark = (entry.record.id, entry.record.started, str(decision.reason))
-        if decision.reason not in RESULT or entry.concluded == mark:
-            return
+        if decision.reason not in RESULT or not decision.shown or entry.concluded == mark:
+            return  # what is not shown only clears away after an end that was told
         entry.concluded = mark
         d, s = entry.seen.deployment, entry.situation
         self.results.appendleft(

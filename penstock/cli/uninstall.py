@@ -63,7 +63,8 @@ def uninstall(how: str | None, dry_run: bool, for_helm: bool, yes: bool, output:
         _report({"removed": []}, ["nothing of Penstock is left in this cluster"], output)
         return
     if dry_run:
-        _report({"would": plan(way, parts, traces)}, plan(way, parts, traces), output)
+        would = plan(way, parts, traces)
+        _report({"would": would}, ["this would be done, nothing was:", *would], output)
         return
     if not yes:
         confirm("\n".join([*plan(way, parts, traces), "Go on?"]))
@@ -104,6 +105,8 @@ def plan(way: str, parts: tuple[str, ...], traces: "tuple[Trace, ...]") -> list[
     lines = [f"{trace.key}: {words[way]}" for trace in halves]
     if len(traces) > len(halves):
         lines.append(f"{counted(len(traces) - len(halves), 'Deployment')}: notes of former rollouts are removed")
+    if way != "hold":
+        lines.append("histories of past rollouts (ConfigMaps penstock-history-…): deleted")
     return [*lines, *(f"{spoken(path)}: deleted" for path in parts)]
 
 

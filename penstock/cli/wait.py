@@ -227,6 +227,8 @@ def _tell(obj: Object, found: "Look", before: str) -> str:
     from penstock.kube import objects
 
     record = active(obj)
+    if record and not found.reason:
+        return before  # the controller speaks of it in a moment, or a controller is missing, which the end tells
     now = f"{record.phase} {record.step} {found.reason}" if record else found.sentence
     if now != before:
         line = f"{objects.namespace_of(obj)}/{objects.name(obj)}: {found.sentence}"

@@ -193,5 +193,6 @@ def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outc
         known = replace(known, approved=(*known.approved, known.step), awaiting=False)
         warning = f"step {known.step} is approved; the rollout goes on"
         return Outcome("Approved", stepping(known, force), (warning,))
-    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {_place(old)}"
+    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {_place(old)}, "
+    warning += f"or, with no controller alive, penstock undo {_place(old)}"
     return Outcome("NothingToApprove", stepping(known, force, _text(old, record, known)), (warning,))

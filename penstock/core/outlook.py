@@ -27,7 +27,8 @@ WHERE: Mapping[Phase, str] = {
 
 def where(phase: Phase, step: int, steps: int) -> str:
     """`at step 2 of 3`; without their number where there are none, as with no pods wanted."""
-    return WHERE[phase].format(step=max(1, step), steps=steps).removesuffix(" of 0")
+    known = min(max(1, step), steps or step or 1)  # scaled down, there are fewer steps than it has come
+    return WHERE[phase].format(step=known, steps=steps).removesuffix(" of 0")
 
 
 @dataclass(frozen=True)

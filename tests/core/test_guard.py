@@ -300,7 +300,8 @@ def test_a_rejected_version_stays_rejected_when_it_is_restarted() -> None:
     assert replace(kept, declared=V2) == REJECTED
 
 
-TO_GO_BACK = "nothing waits for an approval, nothing was changed; to go back: penstock abort web -n shop"
+TO_GO_BACK = "nothing waits for an approval, nothing was changed; to go back: penstock abort web -n shop, "
+TO_GO_BACK += "or, with no controller alive, penstock undo web -n shop"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,8 @@ from structlog.testing import capture_logs
 from controller.web.board import SAID, Board
 from controller.web.view import Row
 from penstock.core.decide import decide
+from penstock.core.decision import Decision
+from penstock.core.reasons import Reason
 from tests.page.scenes import ERRORS, Scene, Traffic
 
 BAD = Traffic(9, {"errors": (0.002, 0.06)})
@@ -157,3 +159,13 @@ def test_who_was_away_for_too_long_reads_all_anew() -> None:
 
     assert board.gone(since) is None
     assert board.gone(board.version) == []
+
+
+def test_the_clearing_away_after_an_end_is_no_result() -> None:
+    """After a revert the traces go with a decision that is shown nowhere; the page must not call that a promotion."""
+    board = Board()
+    scene = Scene(board, "shop", "web", 10, BAD, **ERRORS).begin()
+    scene.run(lambda decision: decision.reason == "Rejected")
+    assert [result.reason for result in board.results] == ["Rejected"]
+    board.looked(scene.seen(), Decision(Reason.PROMOTED, "nothing of a rollout is left", shown=False, over=True))
+    assert [result.reason for result in board.results] == ["Rejected"]
