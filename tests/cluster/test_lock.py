@@ -125,10 +125,12 @@ def applied_in_a_window(workload: Workload) -> Scenario:
 
 
 async def third_version(here: World) -> None:
-    """Nobody gates it, but it comes into a rollout that is paused, and the controller sees it."""
+    """Nobody gates it, but it comes into a rollout that is paused. The controller may take up what the fence has seen
+    only, and that is part of the webhook: so nothing moves until it is back."""
     await hold(here, LONG, alive=True)
     await here.release(LONG, "3")
-    await here.until("of 3", lambda: here.record.get("step", 9) == 0 and here.phase() != "")
+    await here.silence(3)
+    assert (here.pods("2"), here.pods("3"), here.deployment["spec"]["paused"]) == (2, 0, True)
     await end(here, "3")
 
 

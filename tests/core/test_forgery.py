@@ -108,6 +108,7 @@ class Play:
         self.write(lambda obj: [obj["metadata"].get("annotations", {}).pop(key, None) for key in keys.OUR_ANNOTATIONS])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("case", cases(), ids=lambda case: case.name)
 def test_a_forgery_ends_when_its_author_says_so(case: Case) -> None:
     """I7: nothing left paused or braked, all pods serve, and the fields are the user's as far as they are known.
