@@ -13,10 +13,11 @@ from typing import Any
 
 import pytest
 
-from sandbox import cgroups, enclosure, image, processes
+from sandbox import cgroups, enclosure, processes
 from sandbox.api import Api
 from sandbox.cluster import Sandbox
 from sandbox.directory import Directory
+from sandbox.image import dev
 from sandbox.spec import Spec, load
 from tests.sandbox.conftest import administrator, command
 
@@ -88,7 +89,7 @@ def server(api: Api, name: str, labels: Mapping[str, str]) -> dict[str, Any]:
     }
     container = {
         "name": "web",
-        "image": image.REFERENCE,
+        "image": dev.REFERENCE,
         "imagePullPolicy": "Never",
         "command": ["python3", "-c", SERVE],
         "readinessProbe": {"httpGet": {"port": 8080}, "periodSeconds": 1},
