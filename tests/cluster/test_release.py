@@ -186,7 +186,6 @@ def opted_out(workload: Workload, way: Callable[[World], Awaitable[None]], *, al
 async def test_an_opt_out_restores_every_field_byte_for_byte(stage: Stage) -> None:
     """Break-glass must leave nothing behind that a user has to know about (I7)."""
     scenarios = {f"{name}, by label": opted_out(workload, by_label) for name, workload in SPECS.items()}
-    scenarios["numbers, by the namespace"] = opted_out(SPECS["numbers"], by_namespace)
     scenarios["numbers, by hand"] = opted_out(SPECS["numbers"], by_hand)
     scenarios["numbers, by label, no controller"] = opted_out(SPECS["numbers"], by_label, alive=False)
     scenarios["3 pods, by hand, no controller"] = opted_out(SPECS["3 pods"], by_hand, alive=False)
