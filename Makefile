@@ -21,7 +21,7 @@ check: .venv  ## format, lint, types, import arrows and the fast tests: under a 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/pytest -n auto -m "not cluster and not real and not slow and not full"
 
-test: setup browser  ## the representative part of all tests, on a real control plane: under 15 minutes
+test: setup browser  ## the representative part of all tests, on a real control plane: a quarter of an hour
 	$(BIN)/pytest -n auto -m "not cluster and not real and not full"
 	$(BIN)/pytest -m "(cluster or real) and not full" --durations=15
 

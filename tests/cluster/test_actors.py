@@ -246,6 +246,7 @@ async def applied_by_the_client(here: World) -> None:
     await restored(here)
 
 
+@pytest.mark.full
 async def test_other_writers_do_not_move_the_step(stage: Stage) -> None:
     """Newer versions, kubectl's own commands, changed limits, approvals."""
     await stage.play(

@@ -164,6 +164,7 @@ async def completed_by_kubectl(here: World) -> None:
     assert (shown.code, shown.out) == (0, f"No active rollouts in namespace {here.namespace}.\n")
 
 
+@pytest.mark.full
 async def test_what_a_person_types_is_what_happens(stage: Stage) -> None:
     """Every sentence of the command line, where it is true."""
     await stage.play(

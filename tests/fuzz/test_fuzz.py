@@ -14,7 +14,7 @@ from tests.fuzz.targets import TARGETS
 
 ROOT = Path(__file__).parents[2]
 CORPUS = Path(__file__).parent / "corpus"
-SHORT, LONG = 5_000, 300_000
+SHORT, LONG = 2_000, 300_000
 
 needs_atheris = pytest.mark.skipif(
     importlib.util.find_spec("atheris") is None, reason="atheris has no package for this Python or system"
