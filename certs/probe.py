@@ -24,7 +24,7 @@ Address = tuple[str, int]
 async def served(client: Client, configurations: Iterable[Configuration]) -> frozenset[str]:
     """Fingerprints of all certificates that are served where the configurations point to."""
     targets = [webhook.target for found in configurations for webhook in found.webhooks]
-    urls = {_of_url(target["url"]) for target in targets if target.get("url")}
+    urls = {of_url(target["url"]) for target in targets if target.get("url")}
     services = {_of_service(target["service"]) for target in targets if target.get("service")}
     try:
         pods = [await _pods(client, *service) for service in sorted(services)]
@@ -62,7 +62,8 @@ def addresses(item: dict[str, Any]) -> Iterator[Address]:
             yield from ((address, port) for address in endpoint.get("addresses") or () for port in ports)
 
 
-def _of_url(url: str) -> Address:
+def of_url(url: str) -> Address:
+    """Host and port of a webhook that is configured by its URL."""
     parts = urlsplit(url)
     return parts.hostname or "", parts.port or 443
 

@@ -8,12 +8,12 @@ import asyncio
 import ssl
 from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
-from urllib.parse import urlsplit
 
 import structlog
 
 from certs.inject import Configuration
 from certs.metrics import Metrics
+from certs.probe import of_url
 
 EVERY, SOONER = 60.0, 10.0
 PATIENCE = 5.0
@@ -57,8 +57,7 @@ def _place(target: dict[str, Any]) -> tuple[str, int]:
     service = target.get("service")
     if service:
         return f"{service.get('name')}.{service.get('namespace')}.svc", service.get("port") or 443
-    parts = urlsplit(target.get("url") or "")
-    return parts.hostname or "", parts.port or 443
+    return of_url(target.get("url") or "")
 
 
 async def _problem(host: str, port: int, trusted: bytes) -> str:

@@ -7,7 +7,7 @@ right that nobody should have who need not (an answer to our own write shows wha
 """
 
 import asyncio
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 import structlog
@@ -15,7 +15,7 @@ import structlog
 from controller.observe import Sight
 from penstock.core import keys
 from penstock.core.decision import Decision
-from penstock.core.guard import record_of
+from penstock.core.guard import record_in, record_of
 from penstock.core.history import Entry, Result, entry, found, key, name, rejection, surplus, written
 from penstock.core.observation import moment
 from penstock.core.reasons import ENDS, Reason
@@ -106,7 +106,9 @@ class History:
         still has a copy."""
         leaving = current if current and current.phase is Phase.LEAVING else None
         seen = {current.id} if current and not leaving else set[str]()
-        for record in (self._known, leaving, *map(_copy(sight.deployment), sight.replicasets.values())):
+        texts = [objects.annotations(replicaset).get(keys.RECORD) for replicaset in sight.replicasets.values()]
+        copies = [record_in(text, objects.uid(sight.deployment)) for text in texts]
+        for record in (self._known, leaving, *copies):
             if record and record.id not in seen:
                 seen.add(record.id)
                 yield record
@@ -156,18 +158,6 @@ async def keep(client: Client, namespace: str, deployment: str, uid: str, entrie
     gone = surplus(stored)
     if gone:
         await client.merge(path, {"data": dict.fromkeys(gone)}, fieldManager=keys.MANAGER)
-
-
-def _copy(deployment: Object) -> Any:
-    """A ReplicaSet's copy of a record of this very Deployment."""
-    uid = objects.uid(deployment)
-
-    def copied(replicaset: Mapping[str, Any]) -> Record | None:
-        notes = objects.annotations(replicaset)
-        text = notes.get(keys.RECORD)
-        return record_of({"metadata": {"uid": uid, "annotations": {keys.RECORD: text}}}) if text else None
-
-    return copied
 
 
 def _template(sight: Sight, record: Record) -> Object:

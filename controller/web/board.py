@@ -18,8 +18,10 @@ from controller.web import view
 from controller.web.tracks import Track
 from controller.web.view import Result, Row, Said, Whole
 from penstock.clock import CLOCK
+from penstock.core import keys
 from penstock.core.decide import situation
 from penstock.core.decision import Decision
+from penstock.core.guard import record_in
 from penstock.core.observation import Observation
 from penstock.core.queries import Limit
 from penstock.core.reasons import ENDS, WARNINGS, Reason
@@ -101,7 +103,7 @@ class Board:
 
     def _take(self, seen: Observation, decision: Decision) -> None:
         key = f"{seen.deployment.namespace}/{seen.deployment.name}"
-        record = view.record(seen)
+        record = record_in(seen.deployment.annotations.get(keys.RECORD), seen.deployment.uid)
         entry = self._entries.get(key)
         if entry is None or (record is not None and record.id != entry.record.id):
             if record is None:

@@ -10,13 +10,11 @@ from dataclasses import dataclass
 
 from controller.web.tracks import Point, Track
 from controller.web.ways import Way, asks, ways
-from penstock.core import keys
 from penstock.core.counters import Count
 from penstock.core.decision import Decision
-from penstock.core.observation import Observation, Pod
+from penstock.core.observation import Pod
 from penstock.core.outlook import outlook, where
 from penstock.core.reasons import WARNINGS, Reason
-from penstock.core.record import Record, RecordError, decode
 from penstock.core.rollout import Phase
 from penstock.core.situation import Situation
 from penstock.core.versions import changes
@@ -176,15 +174,6 @@ class Result:
     changes: tuple[str, ...]
     began: float
     ended: float
-
-
-def record(seen: Observation) -> Record | None:
-    """The record of this very object."""
-    try:
-        found = decode(seen.deployment.annotations.get(keys.RECORD, ""))
-    except RecordError:
-        return None
-    return found if found.uid == seen.deployment.uid else None
 
 
 def row(s: Situation, said: Said, tracks: Mapping[str, Track], allowed: int) -> Row:

@@ -42,14 +42,18 @@ def label(obj: Object | None, key: str) -> str | None:
     return value if isinstance(value, str) else None
 
 
-def record_of(obj: Object | None) -> Record | None:
-    """The record of this very object (same uid), whether or not our label is there."""
-    text = annotation(obj, keys.RECORD)
+def record_in(text: str | None, uid: Any) -> Record | None:
+    """The record in a text, if it is that of the object with this uid."""
     try:
         record = decode(text) if text else None
     except RecordError:
         return None
-    return record if record and record.uid == value_at(obj, ("metadata", "uid")) else None
+    return record if record and record.uid == uid else None
+
+
+def record_of(obj: Object | None) -> Record | None:
+    """The record of this very object (same uid), whether or not our label is there."""
+    return record_in(annotation(obj, keys.RECORD), value_at(obj, ("metadata", "uid")))
 
 
 def active(obj: Object | None) -> Record | None:
@@ -126,10 +130,10 @@ def _put_back(old: Object, new: Object) -> tuple[str, ...]:
     removed = label(old, keys.ROLLOUT) is not None and label(new, keys.ROLLOUT) is None
     if not removed or annotation(new, keys.REVISION) is None:
         return ()
-    return (f"the rollout goes on, its label was put back; to end it: penstock release {_place(old)}",)
+    return (f"the rollout goes on, its label was put back; to end it: penstock release {place(old)}",)
 
 
-def _place(obj: Object) -> str:
+def place(obj: Object) -> str:
     """How commands name it: `web -n shop`."""
     return f"{value_at(obj, ('metadata', 'name'))} -n {value_at(obj, ('metadata', 'namespace'))}"
 
@@ -193,6 +197,6 @@ def _resumed(old: Object, record: Record, known: Record, before: Fields) -> Outc
         known = replace(known, approved=(*known.approved, known.step), awaiting=False)
         warning = f"step {known.step} is approved; the rollout goes on"
         return Outcome("Approved", stepping(known, force), (warning,))
-    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {_place(old)}, "
-    warning += f"or, with no controller alive, penstock undo {_place(old)}"
+    warning = f"nothing waits for an approval, nothing was changed; to go back: penstock abort {place(old)}, "
+    warning += f"or, with no controller alive, penstock undo {place(old)}"
     return Outcome("NothingToApprove", stepping(known, force, _text(old, record, known)), (warning,))

@@ -15,8 +15,7 @@ from typing import Any
 from penstock.core import keys
 from penstock.core.draft import Draft
 from penstock.core.fields import Fields
-from penstock.core.guard import Outcome, annotation, label, record_of
-from penstock.core.patch import value_at
+from penstock.core.guard import Outcome, annotation, label, place, record_of
 from penstock.core.record import LONGEST, RecordError, decode, saved_in
 from penstock.core.rollout import LABELS, Phase
 from penstock.core.template import template_hash
@@ -63,11 +62,10 @@ def held(old: Object, new: Object) -> Outcome | None:
     draft = Draft(_waiting(old) if another else Fields.of(old), mark, kept)
     if not another and not draft.operations(new):
         return Outcome("Untouched", Draft())
-    place = f"{value_at(old, ('metadata', 'name'))} -n {value_at(old, ('metadata', 'namespace'))}"
     warning = (
         f"{problem}; until a version that can read it runs, the rollout is held, and paused, strategy, minReadySeconds "
         "and progressDeadlineSeconds stay as they are; to end it: "
-        f"kubectl label deployment {place} {keys.ENABLED}=false"
+        f"kubectl label deployment {place(old)} {keys.ENABLED}=false"
     )
     return Outcome("Held", draft, (warning,))
 

@@ -14,10 +14,10 @@ import pytest
 from penstock.kube import Denied, Invalid, objects
 from tests.cluster.ends import fields, restored, spelled
 from tests.cluster.stage import Scenario, Stage
-from tests.cluster.test_lock import LONG, denied, end, hold, unpaused
+from tests.cluster.test_lock import LONG, backup, denied, end, hold, stable_version, third_version, unpaused
 from tests.cluster.test_release import going_back
 from tests.cluster.workload import NAME, Workload, image
-from tests.cluster.world import USER, World
+from tests.cluster.world import World
 
 pytestmark = pytest.mark.cluster
 
@@ -97,24 +97,6 @@ def scaled(*, alive: bool) -> Scenario:
     return scenario
 
 
-async def newer(here: World) -> None:
-    """Into a hold: it is paused already, and waits until the webhook is back, whose fence the controller must pass."""
-    await hold(here, LONG, alive=True)
-    await here.release(LONG, "3")
-    await here.silence(3)
-    assert (here.pods("2"), here.pods("3"), here.deployment["spec"]["paused"]) == (2, 0, True)
-    await end(here, "3")
-
-
-async def stable(here: World) -> None:
-    """The former version, declared again: the controller alone ends the rollout."""
-    await hold(here, LONG, alive=True)
-    await here.release(LONG, "1")
-    await here.until("stable alone", lambda: here.at_rest() and here.pods("2") == 0)
-    await here.meet()
-    await restored(here)
-
-
 def opted_out(by: Act) -> Scenario:
     """The controller alone releases: every field as it was."""
 
@@ -168,31 +150,18 @@ async def put_aside_removed(here: World) -> None:
     await restored(here)
 
 
-async def backup(here: World) -> None:
-    """Exported in a hold, deleted, created again: without an answer it comes paused, and the controller frees it."""
-    await hold(here, LONG, alive=True)
-    manifest = here.backup()
-    await here.remove()
-    here.recorder.free.add(image("2"))
-    await here.client.post(here.collection, manifest, fieldManager=USER)
-    await here.until("at rest", lambda: here.at_rest() and here.pods("2") == 10)
-    assert spelled(fields(here.deployment)) == spelled(fields(here.born))
-    await here.meet()
-    await restored(here)
-
-
 FEW: dict[str, Scenario] = {
     "resume, Argo CD's resume, no controller": stays(resume, argo_resume, alive=False),
 }
 MORE: dict[str, Scenario] = {
     "resume, paused: false, Argo CD's resume": stays(resume, unpause, argo_resume, alive=True),
-    "newer version": newer,
+    "newer version": third_version,
     "opted out by label": opted_out(by_label),
     "undo, restart, labels": stays(undo_and_restart, nothing_but_labels, alive=True),
     "undo, restart, labels, no controller": stays(undo_and_restart, nothing_but_labels, alive=False),
     "scaled": scaled(alive=True),
     "scaled, no controller": scaled(alive=False),
-    "stable version": stable,
+    "stable version": stable_version,
     "opted out by the namespace": opted_out(by_namespace),
     "newer version from rest": not_gated,
     "put aside, and removed": put_aside_removed,

@@ -34,7 +34,7 @@ def each(verbs: str, group: str, resources: str, name: str = "*") -> set[tuple[s
     return {(verb, group, resource, name) for verb in verbs.split() for resource in resources.split()}
 
 
-EVERYWHERE = (
+IN_A_NAMESPACE = (
     each("get list watch patch", "apps", "deployments")
     | each("patch", "apps", "deployments/status")
     | each("get list watch patch delete", "apps", "replicasets")
@@ -43,8 +43,9 @@ EVERYWHERE = (
     | each("create patch", "", "configmaps")
     | each("create patch", "events.k8s.io", "events")
     | each("create patch", "", "events")
-    | each("get list watch patch", "admissionregistration.k8s.io", " ".join(CONFIGURATIONS), "zz-penstock")
 )
+CLUSTER_WIDE = each("get list watch patch", "admissionregistration.k8s.io", " ".join(CONFIGURATIONS), "zz-penstock")
+EVERYWHERE = IN_A_NAMESPACE | CLUSTER_WIDE
 AT_HOME = (
     each("get create patch", "coordination.k8s.io", "leases")
     | each("get list watch update", "", "secrets", SECRET)

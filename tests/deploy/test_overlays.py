@@ -11,23 +11,12 @@ from penstock.kube import ApiError, Client, objects
 from sandbox import ports
 from tests.deploy.conftest import Installation, asked, start, until
 from tests.deploy.plane import DEPLOY, Object, Plane, apply, rendered
-from tests.deploy.test_manifests import CONFIGURATIONS, each, rights
+from tests.deploy.test_manifests import CLUSTER_WIDE, IN_A_NAMESPACE, rights
 
 pytestmark = pytest.mark.cluster
 
 OVERLAYS = DEPLOY / "overlays"
 SHOPS = ("shop", "billing")
-CLUSTER_WIDE = each("get list watch patch", "admissionregistration.k8s.io", " ".join(CONFIGURATIONS), "zz-penstock")
-IN_A_NAMESPACE = (
-    each("get list watch patch", "apps", "deployments")
-    | each("patch", "apps", "deployments/status")
-    | each("get list watch patch delete", "apps", "replicasets")
-    | each("get list watch", "", "pods")
-    | each("get", "", "namespaces")
-    | each("create patch", "", "configmaps")
-    | each("create patch", "events.k8s.io", "events")
-    | each("create patch", "", "events")
-)
 
 
 def overlay(plane: Plane, name: str) -> list[Object]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from random import Random
 
-from controller.web import view
 from controller.web.board import Board
+from penstock.core import keys
 from penstock.core.decide import decide, situation
 from penstock.core.decision import Decision
+from penstock.core.guard import record_in
 from penstock.core.judgement import NOT_YET, Answer, Judgement, Memories, look
 from penstock.core.observation import Observation
 from penstock.core.queries import Limit
@@ -124,7 +125,7 @@ class Scene:
 
     def _judge(self, seconds: float) -> None:
         seen = self.seen()
-        record = view.record(seen)
+        record = record_in(seen.deployment.annotations.get(keys.RECORD), seen.deployment.uid)
         if record is None or record.phase not in (Phase.PENDING, Phase.BRAKING, Phase.OPENING, Phase.HOLDING):
             return
         s = situation(seen, record)
